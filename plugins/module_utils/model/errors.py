@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The errors that every room of Shadownet raises.
+
+::
+
+    ShadownetError
+    ├── InvalidInput          a parameter has no meaning; nothing was changed
+    ├── NotFound              no pool, subnet or node of that name or id
+    ├── Conflict              contradicts what the ledger holds (key, overlap, in use)
+    ├── AllocationRefused     no pool could serve a request; ``pools`` says why, pool by pool
+    ├── LedgerError           the state file cannot be used
+    │   ├── LedgerMissing     it does not exist and this call may not create it
+    │   ├── LedgerUnusable    damaged, foreign, read-only, full, wrong kind of path or file system
+    │   ├── LedgerNewer       written by a newer schema version
+    │   ├── LedgerBusy        another writer held it longer than the time-out
+    │   └── LedgerHeld        restored from a backup and not yet reconciled
+    └── NodeError             a front-end node refused; ``node_said`` has its own words
+        └── RollbackFailed    and the way back failed too: the node is in between
+
+They become ``fail_json``, an HTTP problem document or an exit code only at the outermost edge.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class ShadownetError(Exception):
+    """Root of all errors.
+
+    Args:
+        message: what is wrong, for a person.
+        parameter: the option at fault, as the caller wrote it (``requests[2].prefix``).
+        fix: what to do next.
+    """
+
+    def __init__(self, message: str, *, parameter: str | None = None, fix: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.parameter = parameter
+        self.fix = fix
+
+    def __str__(self) -> str:
+        text = f"{self.parameter}: {self.message}" if self.parameter else self.message
+        return f"{text} {self.fix}" if self.fix else text
+
+    def details(self) -> dict[str, Any]:
+        """Machine-readable form: ``error`` (class name), ``parameter``, ``fix`` and what a subclass adds."""
+        found = {"error": type(self).__name__, "parameter": self.parameter, "fix": self.fix}
+        return {key: value for key, value in found.items() if value is not None}
+
+
+class InvalidInput(ShadownetError):
+    """A parameter's value has no meaning."""
+
+
+class NotFound(ShadownetError):
+    """Nothing of that name or id."""
+
+
+class Conflict(ShadownetError):
+    """What is asked contradicts what the ledger or the node holds."""
+
+
+class AllocationRefused(ShadownetError):
+    """No pool could serve the request.
+
+    Args:
+        pools: for every pool considered, its name and why not, in the order tried.
+    """
+
+    def __init__(self, message: str, *, pools: list[tuple[str, str]], parameter: str | None = None) -> None:
+        reasons = "; ".join(f"{name}: {why}" for name, why in pools) or "the ledger has no pool"
+        super().__init__(f"{message} ({reasons}).", parameter=parameter)
+        self.pools = pools
+
+    def details(self) -> dict[str, Any]:
+        return {**super().details(), "pools": [{"pool": name, "reason": why} for name, why in self.pools]}
+
+
+class LedgerError(ShadownetError):
+    """The state file cannot be used."""
+
+
+class LedgerMissing(LedgerError):
+    """It does not exist, and this call may not create it."""
+
+
+class LedgerUnusable(LedgerError):
+    """Damaged, foreign, read-only, full, or on a path or file system that cannot hold it."""
+
+
+class LedgerNewer(LedgerError):
+    """Written by a newer schema version than this release knows."""
+
+
+class LedgerBusy(LedgerError):
+    """Another writer held the ledger for longer than the time-out."""
+
+
+class LedgerHeld(LedgerError):
+    """Restored from a backup; nothing is handed out until ``reconcile`` has adopted what the nodes carry."""
+
+
+class NodeError(ShadownetError):
+    """A front-end node refused a change; everything applied before it in the same push was undone.
+
+    Args:
+        node_said: the node's own words (errno text, nft or NETCONF error).
+        change: the change that was refused, as in the result's ``changes``.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        node_said: str | None = None,
+        change: dict[str, Any] | None = None,
+        parameter: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        super().__init__(message, parameter=parameter, fix=fix)
+        self.node_said = node_said
+        self.change = change
+
+    def details(self) -> dict[str, Any]:
+        found = {**super().details(), "node_said": self.node_said, "change": self.change}
+        return {key: value for key, value in found.items() if value is not None}
+
+
+class RollbackFailed(NodeError):
+    """A change was refused and undoing the ones before it failed too; ``reconcile`` finishes the job."""
