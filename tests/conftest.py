@@ -31,8 +31,8 @@ def _namespace(name: str, paths: list[str]) -> ModuleType:
         spec.submodule_search_locations = []
         module = sys.modules[name] = module_from_spec(spec)
     module.__path__ = [*paths, *(path for path in module.__path__ if path not in paths)]
-    parent, _, child = name.rpartition(".")
-    if parent:
+    if "." in name:
+        parent, child = name.rsplit(".", 1)
         setattr(sys.modules[parent], child, module)
     return module
 
