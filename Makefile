@@ -16,7 +16,7 @@ test: ## all tests (PYTEST='-k pool -x' for some)
 	@scripts/setup dev
 	@scripts/isolated $(BIN)/python -m pytest -n 2 $(PYTEST)
 
-lint: ## ruff, mypy, ansible-lint, antsibull-changelog, shellcheck
+lint: ## ruff, mypy, ansible-lint, antsibull-changelog, antsibull-docs, shellcheck
 	@scripts/setup dev
 	@scripts/lint
 
