@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the ledger wants of a node: its desired node configuration."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..ledger.addresses import format_address
+from ..ledger.transaction import Transaction
+from ..model.errors import InvalidInput
+from ..model.node_config import AccessList, Interface, NodeConfig, Route
+from ..model.pool import FAMILY_BITS
+from ..model.subnet import Subnet
+from .lifecycle import expire
+from .parsing import check_options, choice, integer
+from .profiles import access_lists
+from .views import gateway_address, node_address, show_subnet
+
+ATTACHMENT_OPTIONS = ("type", "parent", "mtu", "mode", "local", "remote", "port", "bridge")
+ATTACHMENT_TYPES = ("bridge", "veth", "macvlan", "vlan", "vxlan")
+ROUTER_METRIC = 1_000_000
+"""Default routes through a provider's router have this metric plus the subnet's id, so that they can coexist."""
+
+
+class Desired(NamedTuple):
+    """``config`` as the ledger wants it, at ``revision``; the subnets behind it; what the user should know."""
+
+    config: NodeConfig
+    revision: int
+    applied_revision: int
+    subnets: list[dict[str, Any]]
+    warnings: list[str]
+
+
+def desired_config(transaction: Transaction, node: str, attachment: Mapping[str, Any] | None = None) -> Desired:
+    """Desired configuration of a node; empty, at revision 0, for a node of which the ledger knows nothing.
+
+    Args:
+        attachment: how subnets are attached at this node: ``type`` of the interfaces (default ``bridge``) and the
+            options that the type needs; see ``node_config.Interface``. A subnet's labels ``vlan`` and ``vni`` give
+            its VLAN id and VXLAN network identifier.
+
+    Raises:
+        InvalidInput: the attachment has no meaning, or a subnet lacks the label that it needs.
+    """
+    options = _read_attachment(attachment or {})
+    expire(transaction)
+    revision, applied = transaction.nodes().get(node, (0, 0))
+    subnets = transaction.subnets("node = ?", (node,))
+    profiles = transaction.profiles()
+    interfaces, routes, lists, warnings = [], [], [], []
+    for subnet in subnets:
+        if not subnet.wanted:
+            continue
+        rules = profiles.get(subnet.security_profile or "")
+        pair = access_lists(subnet, rules) if rules is not None else None
+        if subnet.security_profile is not None and rules is None:
+            warnings.append(
+                f"subnet '{subnet.name}': security profile '{subnet.security_profile}' has no rules in the ledger, "
+                "so no access list guards it; declare them with shadownet.ipam.security_profile."
+            )
+        interfaces.append(_interface(subnet, options, pair))
+        lists += pair or ()
+        if subnet.gateway == "router":
+            routes.append(_default_route(subnet))
+    shown = [show_subnet(one, transaction.pool_of(one.pool_id), transaction.now) for one in subnets]
+    config = NodeConfig(tuple(interfaces), tuple(routes), tuple(lists))
+    return Desired(config, revision, applied, shown, warnings)
+
+
+def _read_attachment(data: Mapping[str, Any]) -> dict[str, Any]:
+    known = check_options(data, ATTACHMENT_OPTIONS, "attachment")
+    options = {key: value for key, value in known.items() if value is not None}
+    options["type"] = choice(options.get("type", "bridge"), "attachment.type", ATTACHMENT_TYPES)
+    if options["type"] in ("macvlan", "vlan") and "parent" not in options:
+        raise InvalidInput(f"is required for type {options['type']}.", parameter="attachment.parent")
+    probe = {"name": "probe", "vlan_id": 1, "vni": 1, "peer": "probe-peer", **options}
+    wanted = {"vlan": ("vlan_id",), "vxlan": ("vni",), "veth": ("peer",)}.get(options["type"], ())
+    for key in ("vlan_id", "vni", "peer"):
+        if key not in wanted:
+            del probe[key]
+    try:
+        NodeConfig.from_dict({"interfaces": [probe]}, "attachment")
+    except InvalidInput as error:
+        error.parameter = (error.parameter or "").replace("attachment.interfaces[0]", "attachment")
+        raise
+    return options
+
+
+def _interface(
+    subnet: Subnet, options: Mapping[str, Any], pair: tuple[AccessList, AccessList] | None
+) -> Interface:
+    name = subnet.interface or ""
+    block = subnet.block
+    address = format_address(block.family, node_address(block, subnet.gateway))
+    extra: dict[str, Any] = {}
+    if options["type"] == "vlan":
+        extra["vlan_id"] = _label(subnet, "vlan", 1, 4094)
+    elif options["type"] == "vxlan":
+        extra["vni"] = _label(subnet, "vni", 1, 2**24 - 1)
+        extra["port"] = options.get("port") or 4789
+    elif options["type"] == "veth":
+        extra["peer"] = f"{name}-peer"
+    elif options["type"] == "macvlan":
+        extra["mode"] = options.get("mode") or "bridge"
+    return Interface(
+        name=name,
+        description=subnet.name,
+        addresses=(f"{address}/{block.prefix_length}",),
+        rate_limit=subnet.bandwidth,
+        egress=(pair[0].name,) if pair else (),
+        ingress=(pair[1].name,) if pair else (),
+        **{**options, **extra},
+    )
+
+
+def _label(subnet: Subnet, key: str, low: int, high: int) -> int:
+    if key not in subnet.labels:
+        raise InvalidInput(
+            f"subnet '{subnet.name}' has no label {key}, which interfaces of this type need.",
+            parameter="attachment.type",
+            fix=f"Ask again for '{subnet.name}' with labels: {{{key}: NUMBER}}.",
+        )
+    return integer(subnet.labels[key], f"labels.{key} of subnet '{subnet.name}'", low, high)
+
+
+def _default_route(subnet: Subnet) -> Route:
+    family = subnet.block.family
+    everything = "0.0.0.0/0" if FAMILY_BITS[family] == 32 else "::/0"
+    hop = format_address(family, gateway_address(subnet.block))
+    return Route(everything, next_hop=hop, interface=subnet.interface, metric=ROUTER_METRIC + (subnet.id or 0))

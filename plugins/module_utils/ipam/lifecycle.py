@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of subnets: release, the node's answer, expiry, quarantine, free again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ..ledger.addresses import format_block
+from ..ledger.rows import subnet_event, to_json
+from ..ledger.transaction import Transaction
+from ..model.errors import InvalidInput, NotFound
+from ..model.subnet import ACTIVE, ERROR, RELEASING, Subnet
+
+SWEEP = 512
+"""Expired items that one call moves on before it does its own work."""
+
+
+class Moved(NamedTuple):
+    """A subnet that went on: as JSON before and after; ``after`` is None when it is gone (quarantine)."""
+
+    subnet: Subnet
+    before: str
+    after: str | None
+
+
+def release(transaction: Transaction, keys: Sequence[tuple[str | None, int | None, str]]) -> list[Moved | None]:
+    """Releases subnets by name or id; for one that is not there (any more) the answer is None.
+
+    A subnet on a node becomes ``releasing`` until the node has confirmed; one without a node goes to
+    quarantine at once.
+    """
+    expire(transaction)
+    named = transaction.subnets_named([name for name, _, _ in keys if name is not None])
+    results: list[Moved | None] = []
+    for name, number, _ in keys:
+        subnet = named.get(name) if name is not None else transaction.subnet_of(number or 0)
+        if subnet is None:
+            results.append(None)
+        elif not subnet.wanted:
+            shown = subnet_event(subnet)
+            results.append(Moved(subnet, shown, shown))
+        else:
+            results.append(_release(transaction, subnet, "subnet.released"))
+    return results
+
+
+def node_result(
+    transaction: Transaction, node: str, revision: int, ok: bool, message: str | None = None
+) -> tuple[bool, list[Moved]]:
+    """Takes note of how the push of ``revision`` to ``node`` ended.
+
+    Good: ``pending → active``, ``releasing → gone`` (quarantine), and what was in error likewise. Bad:
+    ``error`` with the node's words. What changed in the ledger after that revision stays as it is.
+
+    Returns:
+        Whether the node's confirmed revision moved on, and the subnets that did.
+
+    Raises:
+        NotFound: the ledger knows no such node. InvalidInput: a revision that it never made.
+    """
+    nodes = transaction.nodes()
+    if node not in nodes:
+        known = ", ".join(list(nodes)[:10]) or "none"
+        raise NotFound(f"the ledger has no node '{node}'.", parameter="node", fix=f"Known are: {known}.")
+    newest = nodes[node][0]
+    if not 0 <= revision <= newest:
+        raise InvalidInput(
+            f"{revision} was never made for node {node}; the newest is {newest}.",
+            parameter="revision",
+            fix="Give the revision that node_config_info returned.",
+        )
+    subnets = transaction.subnets("node = ? AND revision <= ? AND status != ?", (node, revision, ACTIVE))
+    moved = [_settle(transaction, subnet, ok, message) for subnet in subnets]
+    confirmed = ok and transaction.confirm_revision(node, revision)
+    if confirmed:
+        transaction.event("node.confirmed", "node", node, None, to_json({"revision": revision}))
+    return confirmed, [item for item in moved if item.before != item.after]
+
+
+def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
+    """Moves on what ran out: subnets by ttl, prefixes whose quarantine ended. Returns how many.
+
+    Does nothing while the clock lies behind the ledger's last event by more than a minute.
+    """
+    if transaction.clock_behind:
+        return 0
+    most = 2**31 if limit is None else limit
+    subnets = transaction.subnets_expired(most)
+    for subnet in subnets:
+        _release(transaction, subnet, "subnet.expired")
+    ended = transaction.quarantine_ended(most)
+    for item in ended:
+        pool = transaction.pool_of(item.pool_id)
+        transaction.vacate(item.routing_domain_id, item.block)
+        transaction.free_space(pool, item.block.family).give(item.block.start, item.block.prefix_length)
+        transaction.event(
+            "prefix.freed", "prefix", format_block(item.block), to_json({"pool": pool.name, "last": item.name}), None
+        )
+    return len(subnets) + len(ended)
+
+
+def _release(transaction: Transaction, subnet: Subnet, kind: str) -> Moved:
+    before = subnet_event(subnet)
+    subnet.wanted = False
+    subnet.expires_at = None
+    if subnet.node is None:
+        return _retire(transaction, subnet, before, kind)
+    subnet.status, subnet.reason = RELEASING, None
+    subnet.revision = transaction.next_revision(subnet.node)
+    transaction.update_subnet(subnet)
+    after = subnet_event(subnet)
+    transaction.event(kind, "subnet", subnet.name, before, after)
+    return Moved(subnet, before, after)
+
+
+def _settle(transaction: Transaction, subnet: Subnet, ok: bool, message: str | None) -> Moved:
+    before = subnet_event(subnet)
+    if ok and not subnet.wanted:
+        return _retire(transaction, subnet, before, "subnet.removed")
+    status, reason = (ACTIVE, None) if ok else (ERROR, message or "the push failed")
+    if (subnet.status, subnet.reason) == (status, reason):
+        return Moved(subnet, before, before)
+    subnet.status, subnet.reason = status, reason
+    transaction.update_subnet(subnet)
+    after = subnet_event(subnet)
+    transaction.event("subnet.activated" if ok else "subnet.failed", "subnet", subnet.name, before, after)
+    return Moved(subnet, before, after)
+
+
+def _retire(transaction: Transaction, subnet: Subnet, before: str, kind: str) -> Moved:
+    """The subnet is gone from its node: its prefix rests in quarantine, or is free at once without one."""
+    pool = transaction.pool_of(subnet.pool_id)
+    assert pool.routing_domain_id is not None
+    transaction.delete_subnet(subnet)
+    if pool.quarantine:
+        until = transaction.now + pool.quarantine * 1000
+        transaction.change_occupied(pool, subnet.block, "quarantine", None, subnet.name, until)
+    else:
+        transaction.vacate(pool.routing_domain_id, subnet.block)
+        transaction.free_space(pool, subnet.block.family).give(subnet.block.start, subnet.block.prefix_length)
+    if subnet.bandwidth:
+        pool.bandwidth_used -= subnet.bandwidth
+        transaction.touch_pool(pool)
+    transaction.event(kind, "subnet", subnet.name, before, None)
+    return Moved(subnet, before, None)
+

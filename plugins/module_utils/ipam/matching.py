@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Which pools may serve a request, in which order, and why the others may not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..model.pool import Pool
+from ..model.subnet import Request
+from ..model.units import format_rate
+
+
+def order_pools(pools: Iterable[Pool], request: Request) -> list[Pool]:
+    """The order in which pools are tried.
+
+    It is the order of the request's ``pools``, or else of declaration; but pools that hand out by round robin
+    take turns: among the places that they hold, the one that was served longest ago comes first.
+    """
+    ordered = list(pools)
+    places = [i for i, pool in enumerate(ordered) if (request.strategy or pool.strategy) == "round_robin"]
+    for place, pool in zip(places, sorted((ordered[i] for i in places), key=lambda one: one.turn), strict=True):
+        ordered[place] = pool
+    return ordered
+
+
+def why_not(pool: Pool, request: Request) -> str | None:
+    """Why the pool may not serve the request whatever space it has; None when it may."""
+    if pool.kind != "provider":
+        return "kind: it is a shadow pool, for reservations"
+    if not any(prefix.family == request.family for prefix in pool.prefixes):
+        return f"family: it has no IPv{request.family} prefix"
+    if request.location is not None and request.location != pool.location:
+        return f"location: it is {f'in {pool.location}' if pool.location else 'without one'}, not in {request.location}"
+    return profile_refused(pool, request.security_profile) or bandwidth_refused(pool, request.bandwidth or 0)
+
+
+def profile_refused(pool: Pool, profile: str | None) -> str | None:
+    """Why the pool's space may not be used for a security profile."""
+    if profile is None or profile in pool.security_profiles:
+        return None
+    offered = ", ".join(pool.security_profiles) or "none"
+    return f"security_profile: unknown profile {profile}, it offers {offered}"
+
+
+def bandwidth_refused(pool: Pool, more: int) -> str | None:
+    """Why the pool cannot give ``more`` bit/s."""
+    if pool.bandwidth is None or pool.bandwidth_used + more <= pool.bandwidth or more <= 0:
+        return None
+    left = pool.bandwidth - pool.bandwidth_used
+    return f"bandwidth: {format_rate(left)} of {format_rate(pool.bandwidth)} left, {format_rate(more)} more are asked"

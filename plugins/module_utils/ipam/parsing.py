@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From what people write to checked values: prefixes, ranges, names, numbers. Addresses are parsed by netaddr."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..ledger.addresses import split_range
+from ..model.errors import InvalidInput
+from ..model.pool import FAMILY_BITS, Block
+
+try:
+    import netaddr
+except ImportError as error:  # the modules turn this into their own message
+    NETADDR_ERROR: ImportError | None = error
+else:
+    NETADDR_ERROR = None
+
+FAMILIES = {"ipv4": 4, "ipv6": 6}
+LONGEST_NAME = 200
+"""Octets of UTF-8: together with its mark, a name must fit into a Linux interface's alias (255 octets)."""
+
+_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
+
+
+def parse_prefix(value: Any, parameter: str) -> Block:
+    """``10.0.0.0/24`` or ``2001:db8::/48``.
+
+    Raises:
+        InvalidInput: no prefix length, host bits set, or not an address.
+    """
+    text = str(value).strip()
+    address, slash, length = text.partition("/")
+    if not slash or not (length.isascii() and length.isdigit()):
+        raise InvalidInput(
+            f"'{text}' is not a prefix.", parameter=parameter, fix="Write it like 10.0.0.0/24 or 2001:db8::/48."
+        )
+    try:
+        network = netaddr.IPNetwork(f"{netaddr.IPAddress(address, flags=netaddr.INET_PTON)}/{int(length)}")
+    except (netaddr.AddrFormatError, ValueError):
+        raise InvalidInput(
+            f"'{text}' is not a prefix.", parameter=parameter, fix="Write it like 10.0.0.0/24 or 2001:db8::/48."
+        ) from None
+    if network.ip.value != network.first:
+        raise InvalidInput(
+            f"'{text}' has host bits set.", parameter=parameter, fix=f"Did you mean {network.cidr}?"
+        )
+    return Block(network.version, network.first, network.prefixlen)
+
+
+def parse_address(value: Any, parameter: str) -> tuple[int, int]:
+    """Family (4 or 6) and address as an integer. Raises InvalidInput."""
+    try:
+        address = netaddr.IPAddress(str(value).strip(), flags=netaddr.INET_PTON)
+    except (netaddr.AddrFormatError, ValueError):
+        raise InvalidInput(f"'{value}' is not an address.", parameter=parameter) from None
+    return address.version, address.value
+
+
+def parse_excluded(value: Any, parameter: str) -> tuple[int, int, int]:
+    """A prefix, an address or a range ``10.0.0.1-10.0.0.9`` as (family, first, last). Raises InvalidInput."""
+    text = str(value).strip()
+    if "/" in text:
+        block = parse_prefix(text, parameter)
+        return block.family, block.start, block.last
+    low, dash, high = text.partition("-")
+    family, first = parse_address(low, parameter)
+    other, last = parse_address(high, parameter) if dash else (family, first)
+    if family != other or last < first:
+        raise InvalidInput(f"'{text}' is not a range of addresses.", parameter=parameter, fix="Give the lower first.")
+    return family, first, last
+
+
+def merge_ranges(ranges: Sequence[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """The same addresses as disjoint ranges in order."""
+    merged: list[tuple[int, int, int]] = []
+    for family, first, last in sorted(ranges):
+        if merged and merged[-1][0] == family and first <= merged[-1][2] + 1:
+            merged[-1] = (family, merged[-1][1], max(last, merged[-1][2]))
+        else:
+            merged.append((family, first, last))
+    return merged
+
+
+def range_blocks(family: int, first: int, last: int) -> list[Block]:
+    """The fewest aligned blocks that make up a range."""
+    return list(split_range(family, first, last))
+
+
+def check_name(value: Any, parameter: str) -> str:
+    """A key in any script, in Unicode normal form C, so that what looks the same is the same.
+
+    Raises:
+        InvalidInput: empty, with outer white space, control characters, or over ``LONGEST_NAME`` octets.
+    """
+    if value is None:
+        raise InvalidInput("is required.", parameter=parameter)
+    text = unicodedata.normalize("NFC", str(value))
+    if not text or text != text.strip() or any(unicodedata.category(char) in _FORBIDDEN for char in text):
+        raise InvalidInput(
+            f"{text!r} is not a name.",
+            parameter=parameter,
+            fix="Give text without control characters, line breaks and outer white space.",
+        )
+    if len(text.encode()) > LONGEST_NAME:
+        raise InvalidInput(f"is longer than {LONGEST_NAME} octets of UTF-8.", parameter=parameter)
+    return text
+
+
+def optional_name(data: Mapping[str, Any], key: str, parameter: str) -> str | None:
+    """``check_name`` for an option that may be absent."""
+    return None if data.get(key) is None else check_name(data[key], f"{parameter}.{key}")
+
+
+def check_options(data: Any, known: Sequence[str], parameter: str) -> Mapping[str, Any]:
+    """Refuses what is no dictionary or has unknown keys, so that a typing error cannot pass unseen."""
+    if not isinstance(data, Mapping):
+        raise InvalidInput(f"expected a dictionary, not {type(data).__name__}.", parameter=parameter)
+    unknown = [str(key) for key in data if key not in known]
+    if unknown:
+        raise InvalidInput(
+            f"unknown option {', '.join(unknown)}.", parameter=parameter, fix=f"Known are: {', '.join(known)}."
+        )
+    return data
+
+
+def integer(value: Any, parameter: str, low: int, high: int) -> int:
+    """A whole number within bounds. Raises InvalidInput."""
+    try:
+        number = int(str(value))
+    except ValueError:
+        number = low - 1
+    if isinstance(value, bool) or not low <= number <= high:
+        raise InvalidInput(f"'{value}' is not a whole number from {low} to {high}.", parameter=parameter)
+    return number
+
+
+def flag(value: Any, parameter: str) -> bool:
+    """A boolean as YAML, JSON and command lines write it. Raises InvalidInput."""
+    text = str(value).lower()
+    if text not in ("true", "yes", "1", "false", "no", "0"):
+        raise InvalidInput(f"'{value}' is not a boolean.", parameter=parameter)
+    return text in ("true", "yes", "1")
+
+
+def choice(value: Any, parameter: str, choices: Sequence[str]) -> str:
+    """One of the choices. Raises InvalidInput."""
+    if value not in choices:
+        raise InvalidInput(f"'{value}' is not known.", parameter=parameter, fix=f"Choose one of {', '.join(choices)}.")
+    return str(value)
+
+
+def name_list(value: Any, parameter: str) -> list[str]:
+    """A list of distinct names (one name alone counts as a list). Raises InvalidInput."""
+    items = [value] if isinstance(value, str) else list(value or ())
+    names = [check_name(item, f"{parameter}[{index}]") for index, item in enumerate(items)]
+    check_distinct(names, parameter)
+    return names
+
+
+def check_distinct(names: Sequence[str], parameter: str) -> None:
+    """Refuses the same key twice in one call, because one of them would be lost."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise InvalidInput(f"'{name}' is there twice.", parameter=parameter, fix="Give each once.")
+        seen.add(name)
+
+
+def read_text_map(value: Any, parameter: str, most: int = 64) -> dict[str, str]:
+    """Labels: a dictionary of text, sorted by key. Raises InvalidInput."""
+    if not isinstance(value, Mapping):
+        raise InvalidInput("expected a dictionary.", parameter=parameter)
+    if len(value) > most:
+        raise InvalidInput(f"has more than {most} entries.", parameter=parameter)
+    found = {}
+    for key, content in value.items():
+        name = check_name(key, parameter)
+        if isinstance(content, (Mapping, list, tuple)):
+            raise InvalidInput("expected text.", parameter=f"{parameter}.{name}")
+        text = str(content)
+        found[name] = check_name(text, f"{parameter}.{name}") if text else ""
+    return dict(sorted(found.items()))
+
+
+def prefix_length_for(family: int, addresses: int, extra: int, parameter: str) -> int:
+    """The longest prefix with room for ``addresses`` hosts and ``extra`` reserved ones; a /64 in IPv6 (RFC 4291).
+
+    Raises:
+        InvalidInput: more than the family can hold.
+    """
+    if family == 6:
+        if addresses + extra > 2**64:
+            raise InvalidInput(f"{addresses} do not fit into a /64.", parameter=parameter, fix="Give prefix_length.")
+        return 64
+    length = FAMILY_BITS[4] - (addresses + extra - 1).bit_length()
+    if length < 0:
+        raise InvalidInput(f"{addresses} are more than IPv4 has.", parameter=parameter)
+    return length
+

@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ledger as plain data (for YAML): export, and import into a ledger by the same rules as any other write."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..ledger.addresses import format_block
+from ..ledger.rows import format_time, subnet_event
+from ..ledger.transaction import Transaction
+from ..model.errors import Conflict, InvalidInput
+from ..model.pool import Block
+from ..model.subnet import PENDING, STATUSES, Subnet
+from .history import parse_time
+from .parsing import check_distinct, check_name, check_options, choice, parse_prefix
+from .pools import declare_pools, named_pool, show_pool
+from .profiles import declare_profiles
+from .requests import read_request
+from .views import show_subnet
+
+FORMAT = 1
+SECTIONS = ("format", "exported_at", "pools", "security_profiles", "subnets", "quarantine")
+_SUBNET_OPTIONS = (
+    "name",
+    "cidr",
+    "pool",
+    "service",
+    "addresses",
+    "bandwidth",
+    "security_profile",
+    "location",
+    "node",
+    "labels",
+    "status",
+    "expires_at",
+)
+
+
+def export_ledger(transaction: Transaction) -> dict[str, Any]:
+    """Pools, security profiles, subnets and quarantine as plain data, in stable order.
+
+    Subnets on their way out (``releasing``) are exported as they are; times of creation, ids and the audit
+    trail are not (a backup keeps those).
+    """
+    subnets, quarantine = [], []
+    for subnet in transaction.subnets():
+        shown = show_subnet(subnet, transaction.pool_of(subnet.pool_id), transaction.now)
+        subnets.append({key: shown[key] for key in _SUBNET_OPTIONS if shown[key] not in (None, {}, [])})
+    for pool in transaction.pools().values():
+        quarantine += [
+            {"pool": pool.name, "cidr": format_block(item.block), "name": item.name, "until": format_time(item.until)}
+            for item in transaction.occupied_of(pool)
+            if item.kind == "quarantine"
+        ]
+    return {
+        "format": FORMAT,
+        "exported_at": format_time(transaction.now),
+        "pools": [show_pool(pool) for pool in transaction.pools().values()],
+        "security_profiles": [{"name": name, **rules} for name, rules in transaction.profiles().items()],
+        "subnets": sorted(subnets, key=lambda item: item["name"]),
+        "quarantine": quarantine,
+    }
+
+
+def import_ledger(transaction: Transaction, data: Any, parameter: str = "content") -> dict[str, int]:
+    """Adds what ``export_ledger`` wrote; what is there already and the same stays as it is.
+
+    Returns:
+        Numbers of ``pools``, ``security_profiles``, ``subnets`` and ``quarantine`` entries that were new or changed.
+
+    Raises:
+        InvalidInput: not such data. Conflict: a name or a prefix that is in use for something else.
+    """
+    data = check_options(data, SECTIONS, parameter)
+    if data.get("format") != FORMAT:
+        raise InvalidInput(f"format {data.get('format')} is not known.", parameter=f"{parameter}.format")
+    pools = declare_pools(transaction, _section(data, "pools", parameter), f"{parameter}.pools")
+    profiles = declare_profiles(
+        transaction, _section(data, "security_profiles", parameter), f"{parameter}.security_profiles"
+    )
+    subnets = _section(data, "subnets", parameter)
+    check_distinct([str(item.get("name")) for item in subnets if isinstance(item, Mapping)], f"{parameter}.subnets")
+    return {
+        "pools": sum(item["before"] != item["after"] for item in pools),
+        "security_profiles": sum(item["before"] != item["after"] for item in profiles),
+        "subnets": sum(
+            _import_subnet(transaction, item, f"{parameter}.subnets[{index}]") for index, item in enumerate(subnets)
+        ),
+        "quarantine": sum(
+            _import_quarantine(transaction, item, f"{parameter}.quarantine[{index}]")
+            for index, item in enumerate(_section(data, "quarantine", parameter))
+        ),
+    }
+
+
+def _section(data: Mapping[str, Any], key: str, parameter: str) -> Sequence[Any]:
+    value = data.get(key) or []
+    if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
+        raise InvalidInput("expected a list.", parameter=f"{parameter}.{key}")
+    return value
+
+
+def _take(transaction: Transaction, pool_name: Any, block: Block, place: str) -> Any:
+    pool = named_pool(transaction, str(pool_name), f"{place}.pool")
+    free = transaction.free_space(pool, block.family)
+    length = free.enclosing(block.start, block.prefix_length)
+    if length is None:
+        raise Conflict(f"{format_block(block)} is not free in pool {pool.name}.", parameter=f"{place}.cidr")
+    free.take(block.start, block.prefix_length, length)
+    return pool
+
+
+def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
+    item = check_options(item, _SUBNET_OPTIONS, place)
+    wanted = {key: item.get(key) for key in ("name", "service", "bandwidth", "security_profile", "location", "node")}
+    request = read_request({**wanted, "labels": item.get("labels"), "prefix": item.get("cidr")}, place)
+    assert request.prefix is not None
+    status = choice(item.get("status", "active"), f"{place}.status", STATUSES)
+    stored = transaction.subnets_named([request.name]).get(request.name)
+    if stored is not None:
+        if stored.block != request.prefix:
+            raise Conflict(
+                f"'{request.name}' holds {format_block(stored.block)} in this ledger.", parameter=f"{place}.name"
+            )
+        return False
+    pool = _take(transaction, item.get("pool"), request.prefix, place)
+    expires = item.get("expires_at")
+    subnet = Subnet(
+        name=request.name,
+        pool_id=pool.id,
+        block=request.prefix,
+        service=request.service,
+        addresses=item.get("addresses"),
+        bandwidth=request.bandwidth,
+        security_profile=request.security_profile,
+        location=request.location,
+        node=request.node,
+        gateway=pool.gateway,
+        labels=request.labels,
+        expires_at=None if expires is None else parse_time(expires, f"{place}.expires_at"),
+        # What a node carries under another ledger's id must be pushed anew from this one.
+        status=PENDING if request.node is not None and status == "active" else status,
+        wanted=status != "releasing",
+        revision=0 if request.node is None else transaction.next_revision(request.node),
+        created_at=transaction.now,
+        updated_at=transaction.now,
+    )
+    transaction.insert_subnet(subnet)
+    transaction.occupy(pool, request.prefix, "subnet", subnet_id=subnet.id)
+    pool.bandwidth_used += request.bandwidth or 0
+    transaction.touch_pool(pool)
+    transaction.event("subnet.imported", "subnet", subnet.name, None, subnet_event(subnet))
+    return True
+
+
+def _import_quarantine(transaction: Transaction, item: Any, place: str) -> bool:
+    item = check_options(item, ("pool", "cidr", "name", "until"), place)
+    name, block = check_name(item.get("name"), f"{place}.name"), parse_prefix(item.get("cidr"), f"{place}.cidr")
+    until = parse_time(item.get("until"), f"{place}.until")
+    if until <= transaction.now:
+        return False
+    if any(held.block == block for held in transaction.quarantined([name]).get(name, ())):
+        return False
+    pool = _take(transaction, item.get("pool"), block, place)
+    transaction.occupy(pool, block, "quarantine", name=name, until=until)
+    return True

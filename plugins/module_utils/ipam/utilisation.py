@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How full the pools are, and in which state nodes and subnets stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..ledger.transaction import Transaction
+from ..model.pool import FAMILY_BITS
+from .views import count_by_status
+
+
+def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
+    """Per pool and family: addresses in all, handed out, in quarantine, excluded, free; numbers of subnets.
+
+    ``used_percent`` counts quarantine as used, because nobody else can have it yet. ``largest_free`` is the
+    prefix length of the largest free block, None when the pool is full.
+    """
+    sums: dict[tuple[int, int], dict[str, int]] = {}
+    for pool_id, kind, family, length, count in transaction.count_occupied():
+        entry = sums.setdefault((pool_id, family), {})
+        entry[kind] = entry.get(kind, 0) + (count << (FAMILY_BITS[family] - length))
+        entry[f"{kind}_count"] = entry.get(f"{kind}_count", 0) + count
+    found = []
+    for pool in transaction.pools().values():
+        for family in sorted({prefix.family for prefix in pool.prefixes}):
+            entry = sums.get((pool.id or 0, family), {})
+            total = sum(prefix.size for prefix in pool.prefixes if prefix.family == family)
+            excluded = entry.get("excluded", 0)
+            used, resting = entry.get("subnet", 0), entry.get("quarantine", 0)
+            usable = total - excluded
+            classes = transaction.free_space(pool, family).classes(FAMILY_BITS[family])
+            found.append(
+                {
+                    "pool": pool.name,
+                    "kind": pool.kind,
+                    "family": f"ipv{family}",
+                    "addresses": total,
+                    "excluded": excluded,
+                    "used": used,
+                    "quarantine": resting,
+                    "free": usable - used - resting,
+                    "used_percent": round(100 * (used + resting) / usable, 2) if usable else 100.0,
+                    "subnets": entry.get("subnet_count", 0),
+                    "prefixes_in_quarantine": entry.get("quarantine_count", 0),
+                    "largest_free": next(classes, None),
+                    "bandwidth": pool.bandwidth,
+                    "bandwidth_used": pool.bandwidth_used,
+                }
+            )
+    return found
+
+
+def overview(transaction: Transaction) -> dict[str, Any]:
+    """Pools, subnets by status, and per node whether it carries the newest revision."""
+    return {
+        "pools": utilisation(transaction),
+        "subnets": count_by_status(transaction),
+        "nodes": [
+            {"name": name, "revision": revision, "applied_revision": applied, "in_sync": revision == applied}
+            for name, (revision, applied) in transaction.nodes().items()
+        ],
+    }

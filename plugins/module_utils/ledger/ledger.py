@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opening the ledger, and its one way in: a transaction that either happens as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ..model.errors import InvalidInput, LedgerMissing, LedgerUnusable
+from .sqlite import SqliteStore
+from .sqlite_schema import SCHEMA_VERSION
+from .transaction import Transaction
+
+DEFAULT_LEDGER = "~/.shadownet/ledger.db"
+LEDGER_VARIABLE = "SHADOWNET_LEDGER"
+TIMEOUT_VARIABLE = "SHADOWNET_LEDGER_TIMEOUT"
+DEFAULT_TIMEOUT = 60.0
+
+
+class Ledger:
+    """An open ledger.
+
+    Args:
+        location: path of the file; default is the environment's ``SHADOWNET_LEDGER``, then ``DEFAULT_LEDGER``.
+        create: make a new one where there is none.
+        check: nothing will be kept: a missing ledger that may be created is then an empty one in memory.
+        timeout: seconds to wait for other writers; default ``SHADOWNET_LEDGER_TIMEOUT``, then 60.
+        clock: seconds since the epoch.
+
+    Raises:
+        LedgerMissing, LedgerUnusable, LedgerNewer, InvalidInput: see ``sqlite_files``.
+    """
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None = None,
+        *,
+        create: bool = False,
+        check: bool = False,
+        timeout: float | None = None,
+        clock: Callable[[], float] = time.time,
+        any_version: bool = False,
+    ) -> None:
+        path = ledger_path(location)
+        self._clock = clock
+        self.created = create and not path.exists()
+        try:
+            self.store = SqliteStore(
+                path, create=create and not check, timeout=_timeout() if timeout is None else timeout
+            )
+        except LedgerMissing:
+            if not (create and check):
+                raise
+            self.store = SqliteStore.in_memory()
+        self.path = path
+        if self.store.version < SCHEMA_VERSION and not any_version:
+            self.store.close()
+            raise LedgerUnusable(
+                f"{path} has schema version {self.store.version}, this release needs {SCHEMA_VERSION}.",
+                parameter="ledger",
+                fix="Run shadownet.ipam.ledger with state=migrated.",
+            )
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Closes the store."""
+        self.store.close()
+
+    @contextmanager
+    def transaction(self, actor: str = "unknown", *, check: bool = False) -> Iterator[Transaction]:
+        """A writing transaction: committed at the end, undone by an exception or in check mode.
+
+        Args:
+            actor: who, for the audit trail.
+            check: do everything, then undo it.
+
+        Raises:
+            LedgerBusy: other writers held the ledger beyond the time-out.
+        """
+        self.store.begin(write=True)
+        try:
+            transaction = Transaction(self.store, actor, self._clock())
+            yield transaction
+            transaction.flush()
+            if check:
+                self.store.rollback()
+            else:
+                self.store.commit()
+        except BaseException:
+            self.store.rollback()
+            raise
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Transaction]:
+        """The ledger as of one moment, for reading; waits for nobody."""
+        self.store.begin(write=False)
+        try:
+            yield Transaction(self.store, "reader", self._clock())
+        finally:
+            self.store.rollback()
+
+
+def ledger_path(location: str | os.PathLike[str] | None) -> Path:
+    """The file that a user's ``ledger`` means. Raises InvalidInput for what names no file."""
+    text = os.fspath(location or os.environ.get(LEDGER_VARIABLE) or DEFAULT_LEDGER)
+    if "://" in text or "\0" in text or not text.strip():
+        scheme = text.partition("://")[0]
+        raise InvalidInput(
+            f"{scheme}:// is not supported by this release." if "://" in text else "is not a path.",
+            parameter="ledger",
+            fix="Give the path of a file on the controller's local disk.",
+        )
+    return Path(text).expanduser().absolute()
+
+
+def _timeout() -> float:
+    text = os.environ.get(TIMEOUT_VARIABLE, "")
+    try:
+        return float(text) if text else DEFAULT_TIMEOUT
+    except ValueError:
+        raise InvalidInput(f"'{text}' is not a number of seconds.", parameter=TIMEOUT_VARIABLE) from None

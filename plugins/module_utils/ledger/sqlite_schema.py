@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Schema of the SQLite ledger and its migrations.
+
+Addresses are 16-byte big-endian blobs, so that SQLite's byte order is address order for both families.
+``occupied`` holds nothing but rows that take up address space; its triggers let no two of them overlap within
+a routing domain, whoever writes. Because the rows are disjoint, looking at the two neighbours is enough.
+"""
+
+from __future__ import annotations
+
+APPLICATION_ID = 0x53484E54
+"""In the file's header: tells a Shadownet ledger from any other SQLite file."""
+
+_NO_OVERLAP = """
+CREATE TRIGGER {table}_{event}_overlap AFTER {on} ON {table}
+BEGIN
+    SELECT RAISE(ABORT, 'shadownet: overlap')
+    WHERE (
+        SELECT last FROM {table}
+        WHERE routing_domain_id = NEW.routing_domain_id AND family = NEW.family AND start < NEW.start
+        ORDER BY start DESC LIMIT 1
+    ) >= NEW.start
+    OR (
+        SELECT start FROM {table}
+        WHERE routing_domain_id = NEW.routing_domain_id AND family = NEW.family AND start > NEW.start
+        ORDER BY start LIMIT 1
+    ) <= NEW.last;
+END
+"""
+
+_VERSION_1 = (
+    "CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "CREATE TABLE routing_domain (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
+    """
+    CREATE TABLE pool (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        kind TEXT NOT NULL CHECK (kind IN ('provider', 'shadow')),
+        routing_domain_id INTEGER NOT NULL REFERENCES routing_domain (id),
+        excluded TEXT NOT NULL,
+        location TEXT,
+        security_profiles TEXT NOT NULL,
+        bandwidth INTEGER,
+        bandwidth_used INTEGER NOT NULL DEFAULT 0 CHECK (bandwidth_used >= 0),
+        strategy TEXT NOT NULL,
+        quarantine INTEGER NOT NULL CHECK (quarantine >= 0),
+        gateway TEXT NOT NULL,
+        lend INTEGER NOT NULL,
+        workload_cap REAL,
+        dns_servers TEXT NOT NULL,
+        turn INTEGER NOT NULL DEFAULT 0,
+        cursor4 BLOB NOT NULL,
+        cursor6 BLOB NOT NULL
+    )
+    """,
+    """
+    CREATE TABLE pool_prefix (
+        routing_domain_id INTEGER NOT NULL REFERENCES routing_domain (id),
+        family INTEGER NOT NULL CHECK (family IN (4, 6)),
+        start BLOB NOT NULL CHECK (length(start) = 16),
+        last BLOB NOT NULL CHECK (length(last) = 16 AND last >= start),
+        prefix_length INTEGER NOT NULL,
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        PRIMARY KEY (routing_domain_id, family, start)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX pool_prefix_pool ON pool_prefix (pool_id)",
+    """
+    CREATE TABLE free_block (
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        family INTEGER NOT NULL,
+        prefix_length INTEGER NOT NULL,
+        start BLOB NOT NULL CHECK (length(start) = 16),
+        PRIMARY KEY (pool_id, family, prefix_length, start)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE occupied (
+        routing_domain_id INTEGER NOT NULL,
+        family INTEGER NOT NULL CHECK (family IN (4, 6)),
+        start BLOB NOT NULL CHECK (length(start) = 16),
+        last BLOB NOT NULL CHECK (length(last) = 16 AND last >= start),
+        prefix_length INTEGER NOT NULL,
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        kind TEXT NOT NULL CHECK (kind IN ('subnet', 'quarantine', 'excluded')),
+        subnet_id INTEGER CHECK ((subnet_id IS NOT NULL) = (kind = 'subnet')),
+        name TEXT CHECK ((name IS NOT NULL) = (kind = 'quarantine')),
+        until INTEGER CHECK ((until IS NOT NULL) = (kind = 'quarantine')),
+        PRIMARY KEY (routing_domain_id, family, start)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX occupied_until ON occupied (until) WHERE until IS NOT NULL",
+    "CREATE INDEX occupied_name ON occupied (name) WHERE name IS NOT NULL",
+    _NO_OVERLAP.format(table="pool_prefix", event="insert", on="INSERT"),
+    _NO_OVERLAP.format(table="pool_prefix", event="update", on="UPDATE"),
+    _NO_OVERLAP.format(table="occupied", event="insert", on="INSERT"),
+    _NO_OVERLAP.format(table="occupied", event="update", on="UPDATE"),
+    """
+    CREATE TABLE subnet (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        family INTEGER NOT NULL,
+        start BLOB NOT NULL CHECK (length(start) = 16),
+        prefix_length INTEGER NOT NULL,
+        service TEXT,
+        addresses INTEGER,
+        bandwidth INTEGER,
+        security_profile TEXT,
+        location TEXT,
+        node TEXT,
+        gateway TEXT NOT NULL,
+        labels TEXT NOT NULL,
+        expires_at INTEGER,
+        status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'releasing', 'error')),
+        wanted INTEGER NOT NULL,
+        reason TEXT,
+        revision INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX subnet_node ON subnet (node) WHERE node IS NOT NULL",
+    "CREATE INDEX subnet_expires_at ON subnet (expires_at) WHERE expires_at IS NOT NULL",
+    "CREATE TABLE node (name TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, applied_revision INTEGER NOT NULL)",
+    "CREATE TABLE security_profile (name TEXT NOT NULL PRIMARY KEY, rules TEXT NOT NULL) WITHOUT ROWID",
+    """
+    CREATE TABLE event (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        time INTEGER NOT NULL,
+        actor TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        object TEXT NOT NULL,
+        name TEXT NOT NULL,
+        before TEXT,
+        after TEXT
+    )
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+"""Item n brings a ledger of schema version n to version n + 1. Never edit one that was released: append."""
+
+SCHEMA_VERSION = len(MIGRATIONS)

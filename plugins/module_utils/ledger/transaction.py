@@ -1,0 +1,437 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One transaction on the ledger: pools, subnets, occupied space, nodes, profiles and audit events.
+
+New rows are gathered and written together when something needs to read them, or at the end.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ..model.pool import Block, Pool
+from ..model.subnet import Subnet
+from .addresses import pack, unpack
+from .free_space import FreeSpace
+from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_row, to_json
+from .sqlite import SqliteStore
+
+CLOCK_TOLERANCE = 60_000
+"""Milliseconds that the clock may lie behind the last event before nothing expires any more."""
+
+_CHUNK = 500
+
+
+class Occupied(NamedTuple):
+    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine, ``subnet_id`` to a subnet."""
+
+    routing_domain_id: int
+    block: Block
+    pool_id: int
+    kind: str
+    subnet_id: int | None
+    name: str | None
+    until: int | None
+
+
+_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, subnet_id, name, until"
+
+
+def _read_occupied(row: Sequence[Any]) -> Occupied:
+    return Occupied(row[0], Block(row[1], unpack(row[2]), row[3]), *row[4:9])
+
+
+def _marks(count: int) -> str:
+    return ", ".join("?" * count)
+
+
+class Transaction:
+    """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
+
+    Attributes:
+        now: milliseconds since the epoch, never before the last event.
+        clock_behind: milliseconds by which the clock lies behind the last event, where that is beyond
+            ``CLOCK_TOLERANCE``; then nothing may expire. Else 0.
+    """
+
+    def __init__(self, store: SqliteStore, actor: str, seconds: float) -> None:
+        self._store, self._actor = store, actor
+        self._pools: dict[str, Pool] | None = None
+        self._by_id: dict[int, Pool] = {}
+        self._dirty_pools: dict[int, Pool] = {}
+        self._free: dict[tuple[int, int], FreeSpace] = {}
+        self._revisions: dict[str, int] = {}
+        self._next_subnet_id = 0
+        self._new_subnets: list[tuple[Any, ...]] = []
+        self._new_occupied: list[tuple[Any, ...]] = []
+        self._new_events: list[tuple[Any, ...]] = []
+        row = store.execute("SELECT time FROM event ORDER BY id DESC LIMIT 1").fetchone()
+        clock, last = int(seconds * 1000), row[0] if row else 0
+        self.now = max(clock, last)
+        self.clock_behind = last - clock if last - clock > CLOCK_TOLERANCE else 0
+
+    # -- meta
+
+    def meta(self, key: str) -> str | None:
+        """A value that belongs to the ledger as a whole."""
+        row = self._store.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+        return row[0] if row else None
+
+    def set_meta(self, key: str, value: str | None) -> None:
+        """Sets or (None) removes such a value."""
+        self._store.execute("DELETE FROM meta WHERE key = ?", (key,))
+        if value is not None:
+            self._store.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
+
+    # -- pools
+
+    def pools(self) -> dict[str, Pool]:
+        """All pools by name, in order of declaration."""
+        if self._pools is None:
+            domains = dict(self._store.execute("SELECT id, name FROM routing_domain").fetchall())
+            prefixes: dict[int, list[Block]] = {}
+            for pool_id, family, start, length in self._store.execute(
+                "SELECT pool_id, family, start, prefix_length FROM pool_prefix ORDER BY family, start"
+            ):
+                prefixes.setdefault(pool_id, []).append(Block(family, unpack(start), length))
+            rows = self._store.execute(f"SELECT {POOL_COLUMNS} FROM pool ORDER BY id").fetchall()
+            found = [read_pool(row, domains[row[3]], prefixes.get(row[0], [])) for row in rows]
+            self._pools = {pool.name: pool for pool in found}
+            self._by_id = {pool.id: pool for pool in found if pool.id is not None}
+        return self._pools
+
+    def pool_of(self, pool_id: int) -> Pool:
+        """The pool of that id."""
+        self.pools()
+        return self._by_id[pool_id]
+
+    def routing_domain(self, name: str) -> int:
+        """Id of a routing domain, which is made where it is new."""
+        row = self._store.execute("SELECT id FROM routing_domain WHERE name = ?", (name,)).fetchone()
+        if row is None:
+            self._store.execute("INSERT INTO routing_domain (name) VALUES (?)", (name,))
+            return self.routing_domain(name)
+        return int(row[0])
+
+    def save_pool(self, pool: Pool) -> None:
+        """Stores a pool's own row (not its prefixes); a new one gets its id."""
+        pools = self.pools()
+        pool.routing_domain_id = self.routing_domain(pool.routing_domain)
+        if pool.id is None:
+            pool.id = self._store.last_id("pool") + 1
+            self._store.execute(
+                f"INSERT INTO pool ({POOL_COLUMNS}) VALUES ({_marks(len(pool_row(pool)))})", pool_row(pool)
+            )
+        else:
+            self._dirty_pools[pool.id] = pool
+        pools[pool.name] = pool
+        self._by_id[pool.id] = pool
+
+    def touch_pool(self, pool: Pool) -> None:
+        """Notes that ``bandwidth_used``, ``turn`` or ``cursors`` of a stored pool changed."""
+        assert pool.id is not None
+        self._dirty_pools[pool.id] = pool
+
+    def set_prefixes(self, pool: Pool) -> None:
+        """Replaces the stored prefixes of a pool by ``pool.prefixes``. Raises Conflict where pools would overlap."""
+        self._store.execute("DELETE FROM pool_prefix WHERE pool_id = ?", (pool.id,))
+        for block in pool.prefixes:
+            self._store.execute(
+                "INSERT INTO pool_prefix VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    pool.routing_domain_id,
+                    block.family,
+                    pack(block.start),
+                    pack(block.last),
+                    block.prefix_length,
+                    pool.id,
+                ),
+            )
+        self._forget_free(pool)
+
+    def pool_prefix_at(self, routing_domain_id: int, block: Block) -> tuple[str, Block] | None:
+        """Name of a pool, and its prefix, that overlaps ``block``."""
+        row = self._store.execute(
+            "SELECT pool.name, family, start, prefix_length, last FROM pool_prefix JOIN pool ON pool.id = pool_id "
+            "WHERE pool_prefix.routing_domain_id = ? AND family = ? AND start <= ? ORDER BY start DESC LIMIT 1",
+            (routing_domain_id, block.family, pack(block.last)),
+        ).fetchone()
+        if row is None or unpack(row[4]) < block.start:
+            return None
+        return row[0], Block(row[1], unpack(row[2]), row[3])
+
+    def delete_pool(self, pool: Pool) -> None:
+        """Removes a pool with its free space. The caller has made sure that nothing is handed out of it."""
+        self.flush()
+        for table in ("free_block", "pool_prefix", "occupied"):
+            self._store.execute(f"DELETE FROM {table} WHERE pool_id = ?", (pool.id,))
+        self._store.execute("DELETE FROM pool WHERE id = ?", (pool.id,))
+        self._forget_free(pool)
+        self.pools().pop(pool.name)
+
+    def free_space(self, pool: Pool, family: int) -> FreeSpace:
+        """The free blocks of a pool and family, as this transaction sees them."""
+        assert pool.id is not None
+        found = self._free.get((pool.id, family))
+        if found is None:
+            found = self._free[pool.id, family] = FreeSpace(self._store, pool.id, family, pool.prefixes)
+        return found
+
+    def _forget_free(self, pool: Pool) -> None:
+        for family in (4, 6):
+            self._free.pop((pool.id or 0, family), None)
+
+    # -- occupied space
+
+    def occupy(
+        self,
+        pool: Pool,
+        block: Block,
+        kind: str,
+        *,
+        subnet_id: int | None = None,
+        name: str | None = None,
+        until: int | None = None,
+    ) -> None:
+        """Marks address space as in use. An overlap is refused (Conflict) when the rows are written."""
+        self._new_occupied.append(
+            (
+                pool.routing_domain_id,
+                block.family,
+                pack(block.start),
+                pack(block.last),
+                block.prefix_length,
+                pool.id,
+                kind,
+                subnet_id,
+                name,
+                until,
+            )
+        )
+
+    def change_occupied(
+        self, pool: Pool, block: Block, kind: str, subnet_id: int | None, name: str | None, until: int | None
+    ) -> None:
+        """Hands address space in use from a subnet to quarantine, or back."""
+        self.flush_rows()
+        self._store.execute(
+            "UPDATE occupied SET kind = ?, subnet_id = ?, name = ?, until = ? "
+            "WHERE routing_domain_id = ? AND family = ? AND start = ?",
+            (kind, subnet_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
+        )
+
+    def vacate(self, routing_domain_id: int, block: Block) -> None:
+        """Marks address space as no longer in use; giving it back to the free space is the caller's step."""
+        self.flush_rows()
+        self._store.execute(
+            "DELETE FROM occupied WHERE routing_domain_id = ? AND family = ? AND start = ?",
+            (routing_domain_id, block.family, pack(block.start)),
+        )
+
+    def occupied_in(self, pool: Pool, block: Block) -> Iterator[Occupied]:
+        """What is in use inside ``block``, in order of address, excluded space included."""
+        self.flush_rows()
+        for row in self._store.execute(
+            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied "
+            "WHERE routing_domain_id = ? AND family = ? AND start BETWEEN ? AND ? ORDER BY start",
+            (pool.routing_domain_id, block.family, pack(block.start), pack(block.last)),
+        ):
+            yield _read_occupied(row)
+
+    def occupied_of(self, pool: Pool) -> list[Occupied]:
+        """Everything in use that belongs to a pool, in order of address."""
+        self.flush_rows()
+        rows = self._store.execute(
+            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE pool_id = ? ORDER BY family, start", (pool.id,)
+        )
+        return [_read_occupied(row) for row in rows]
+
+    def occupied_at(self, routing_domain_id: int, family: int, address: int) -> Occupied | None:
+        """What holds this address."""
+        self.flush_rows()
+        row = self._store.execute(
+            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied "
+            "WHERE routing_domain_id = ? AND family = ? AND start <= ? ORDER BY start DESC LIMIT 1",
+            (routing_domain_id, family, pack(address)),
+        ).fetchone()
+        found = _read_occupied(row) if row else None
+        return found if found and found.block.last >= address else None
+
+    def quarantined(self, names: Sequence[str]) -> dict[str, list[Occupied]]:
+        """Prefixes in quarantine by the name that held them last; for one name, the newest first."""
+        found: dict[str, list[Occupied]] = {}
+        for at in range(0, len(names), _CHUNK):
+            part = names[at : at + _CHUNK]
+            for row in self._store.execute(
+                f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE name IN ({_marks(len(part))}) ORDER BY until DESC",
+                part,
+            ):
+                found.setdefault(row[7], []).append(_read_occupied(row))
+        return found
+
+    def quarantine_ended(self, limit: int) -> list[Occupied]:
+        """Prefixes whose quarantine is over, oldest first."""
+        rows = self._store.execute(
+            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE until <= ? ORDER BY until LIMIT ?", (self.now, limit)
+        ).fetchall()
+        return [_read_occupied(row) for row in rows]
+
+    def count_occupied(self) -> list[tuple[int, str, int, int, int]]:
+        """(pool id, kind, family, prefix length, number) over all space in use; ended quarantine is left out."""
+        self.flush_rows()
+        return self._store.execute(
+            "SELECT pool_id, kind, family, prefix_length, COUNT(*) FROM occupied "
+            "WHERE until IS NULL OR until > ? GROUP BY pool_id, kind, family, prefix_length",
+            (self.now,),
+        ).fetchall()
+
+    # -- subnets
+
+    def subnets_named(self, names: Sequence[str]) -> dict[str, Subnet]:
+        """The subnets of these names."""
+        self.flush_rows()
+        found: dict[str, Subnet] = {}
+        for at in range(0, len(names), _CHUNK):
+            part = names[at : at + _CHUNK]
+            for row in self._store.execute(
+                f"SELECT {SUBNET_COLUMNS} FROM subnet WHERE name IN ({_marks(len(part))})", part
+            ):
+                found[row[1]] = read_subnet(row)
+        return found
+
+    def subnets(self, where: str = "1 = 1", parameters: Sequence[Any] = (), limit: int = -1) -> list[Subnet]:
+        """Subnets by a condition over ``subnet``'s columns, in order of id."""
+        self.flush_rows()
+        sql = f"SELECT {SUBNET_COLUMNS} FROM subnet WHERE {where} ORDER BY id"
+        rows = self._store.execute(sql + (f" LIMIT {int(limit)}" if limit >= 0 else ""), parameters).fetchall()
+        return [read_subnet(row) for row in rows]
+
+    def count_subnets(self) -> dict[str, int]:
+        """Number of subnets by stored status."""
+        self.flush_rows()
+        return dict(self._store.execute("SELECT status, COUNT(*) FROM subnet GROUP BY status").fetchall())
+
+    def subnet_of(self, subnet_id: int) -> Subnet | None:
+        """The subnet of that id."""
+        found = self.subnets("id = ?", (subnet_id,))
+        return found[0] if found else None
+
+    def insert_subnet(self, subnet: Subnet) -> None:
+        """Stores a new subnet; it gets its id unless it brings one (adopted from a node)."""
+        if not self._next_subnet_id:
+            self._next_subnet_id = self._store.last_id("subnet") + 1
+        if subnet.id is None:
+            subnet.id = self._next_subnet_id
+        self._next_subnet_id = max(self._next_subnet_id, subnet.id + 1)
+        self._new_subnets.append(subnet_row(subnet))
+
+    def update_subnet(self, subnet: Subnet) -> None:
+        """Stores a changed subnet."""
+        self.flush_rows()
+        subnet.updated_at = self.now
+        columns = SUBNET_COLUMNS.split(", ")[1:]
+        self._store.execute(
+            f"UPDATE subnet SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",
+            (*subnet_row(subnet)[1:], subnet.id),
+        )
+
+    def delete_subnet(self, subnet: Subnet) -> None:
+        """Removes a subnet's row."""
+        self.flush_rows()
+        self._store.execute("DELETE FROM subnet WHERE id = ?", (subnet.id,))
+
+    def subnets_expired(self, limit: int) -> list[Subnet]:
+        """Subnets whose ttl ran out and that are still wanted."""
+        return self.subnets("expires_at <= ? AND wanted = 1", (self.now,), limit)
+
+    # -- nodes
+
+    def nodes(self) -> dict[str, tuple[int, int]]:
+        """Per node the revision of its desired configuration, and the one that it confirmed last."""
+        rows = self._store.execute("SELECT name, revision, applied_revision FROM node ORDER BY name").fetchall()
+        return {**{row[0]: (row[1], row[2]) for row in rows}, **self._pending_revisions(rows)}
+
+    def _pending_revisions(self, rows: Sequence[Any]) -> dict[str, tuple[int, int]]:
+        applied = {row[0]: row[2] for row in rows}
+        return {name: (revision, applied.get(name, 0)) for name, revision in self._revisions.items()}
+
+    def next_revision(self, node: str) -> int:
+        """Revision of the node's desired configuration that this transaction makes; the same for all its changes."""
+        found = self._revisions.get(node)
+        if found is None:
+            row = self._store.execute("SELECT revision FROM node WHERE name = ?", (node,)).fetchone()
+            found = self._revisions[node] = (row[0] if row else 0) + 1
+            if row:
+                self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (found, node))
+            else:
+                self._store.execute("INSERT INTO node VALUES (?, ?, 0)", (node, found))
+        return found
+
+    def confirm_revision(self, node: str, revision: int) -> bool:
+        """Notes that the node carries ``revision``; False when it was known already."""
+        cursor = self._store.execute(
+            "UPDATE node SET applied_revision = ? WHERE name = ? AND applied_revision < ?", (revision, node, revision)
+        )
+        return cursor.rowcount > 0
+
+    # -- security profiles
+
+    def profiles(self) -> dict[str, dict[str, Any]]:
+        """Rules of the declared security profiles by name."""
+        rows = self._store.execute("SELECT name, rules FROM security_profile ORDER BY name")
+        return {row[0]: json.loads(row[1]) for row in rows}
+
+    def set_profile(self, name: str, rules: dict[str, Any] | None) -> None:
+        """Stores or (None) removes a security profile."""
+        self._store.execute("DELETE FROM security_profile WHERE name = ?", (name,))
+        if rules is not None:
+            self._store.execute("INSERT INTO security_profile VALUES (?, ?)", (name, to_json(rules)))
+
+    # -- audit events
+
+    def event(self, kind: str, thing: str, name: str, before: str | None, after: str | None) -> None:
+        """Appends to the audit trail. ``before`` and ``after`` are JSON, None for what is not there."""
+        self._new_events.append((self.now, self._actor, kind, thing, name, before, after))
+
+    def events(self, where: str = "1 = 1", parameters: Sequence[Any] = (), last: int = -1) -> list[dict[str, Any]]:
+        """Audit events by a condition over ``event``'s columns, oldest first; the newest ``last`` ones."""
+        self.flush_rows()
+        rows = self._store.execute(
+            f"SELECT id, time, actor, kind, object, name, before, after FROM event WHERE {where} "
+            f"ORDER BY id DESC LIMIT {int(last) if last >= 0 else 2**62}",
+            parameters,
+        ).fetchall()
+        keys = ("id", "time", "actor", "kind", "object", "name", "before", "after")
+        return [dict(zip(keys, row, strict=True)) for row in reversed(rows)]
+
+    # -- writing
+
+    def flush_rows(self) -> None:
+        """Writes gathered new rows, so that the following statements see them."""
+        if self._new_subnets:
+            rows, self._new_subnets = self._new_subnets, []
+            self._insert("subnet", SUBNET_COLUMNS, rows)
+        if self._new_occupied:
+            rows, self._new_occupied = self._new_occupied, []
+            self._store.executemany(f"INSERT INTO occupied VALUES ({_marks(10)})", rows)
+        if self._new_events:
+            rows, self._new_events = self._new_events, []
+            self._insert("event", "time, actor, kind, object, name, before, after", rows)
+
+    def _insert(self, table: str, columns: str, rows: Iterable[Sequence[Any]]) -> None:
+        count = columns.count(",") + 1
+        self._store.executemany(f"INSERT INTO {table} ({columns}) VALUES ({_marks(count)})", rows)
+
+    def flush(self) -> None:
+        """Writes everything that is still only in memory."""
+        self.flush_rows()
+        for space in self._free.values():
+            space.flush()
+        for pool in self._dirty_pools.values():
+            columns = POOL_COLUMNS.split(", ")[1:]
+            self._store.execute(
+                f"UPDATE pool SET {', '.join(f'{column} = ?' for column in columns)} WHERE id = ?",
+                (*pool_row(pool)[1:], pool.id),
+            )
+        self._dirty_pools = {}

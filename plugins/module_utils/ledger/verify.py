@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Proof that the book is right: free blocks, subnets, quarantine and exclusions tile every pool exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ..model.pool import Block, Pool
+from .addresses import format_address, format_block, pack, unpack
+from .sqlite import SqliteStore
+from .transaction import Transaction
+
+MOST_PROBLEMS = 100
+
+_ROWS = """
+SELECT start, prefix_length, last, 0 AS free FROM occupied
+WHERE routing_domain_id = ? AND pool_id = ? AND family = ? AND start BETWEEN ? AND ?
+UNION ALL
+SELECT start, prefix_length, NULL, 1 FROM free_block
+WHERE pool_id = ? AND family = ? AND start BETWEEN ? AND ?
+ORDER BY start
+"""
+
+_MISMATCHED = """
+SELECT subnet.name FROM subnet JOIN pool ON pool.id = subnet.pool_id
+LEFT JOIN occupied ON occupied.routing_domain_id = pool.routing_domain_id
+    AND occupied.family = subnet.family AND occupied.start = subnet.start
+WHERE occupied.subnet_id IS NULL OR occupied.subnet_id <> subnet.id
+    OR occupied.prefix_length <> subnet.prefix_length OR occupied.pool_id <> subnet.pool_id
+"""
+
+_BANDWIDTH = """
+SELECT pool.name, pool.bandwidth_used, COALESCE(SUM(subnet.bandwidth), 0) FROM pool
+LEFT JOIN subnet ON subnet.pool_id = pool.id GROUP BY pool.id, pool.name, pool.bandwidth_used
+HAVING pool.bandwidth_used <> COALESCE(SUM(subnet.bandwidth), 0)
+"""
+
+
+def verify(store: SqliteStore, transaction: Transaction) -> list[str]:
+    """Compares everything in the ledger with everything else; reads all of it, changes nothing.
+
+    Returns:
+        What is wrong, in words, at most ``MOST_PROBLEMS``; empty when the ledger holds what it promises.
+    """
+    problems = store.problems()
+    seen = {"free_block": 0, "occupied": 0}
+    for pool in transaction.pools().values():
+        for prefix in pool.prefixes:
+            problems += _tiling_problems(store, pool, prefix, seen)
+    for table, count in seen.items():
+        total = store.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0]
+        if total != count:
+            problems.append(f"{total - count} rows of {table} lie outside their pool's prefixes")
+    problems += [f"subnet '{row[0]}' does not hold its prefix" for row in store.execute(_MISMATCHED)]
+    holding = store.execute("SELECT COUNT(*) FROM occupied WHERE kind = 'subnet'").fetchone()[0]
+    subnets = store.execute("SELECT COUNT(*) FROM subnet").fetchone()[0]
+    if holding != subnets:
+        problems.append(f"{holding} prefixes are held by subnets, but there are {subnets} subnets")
+    problems += [
+        f"pool {name} counts {counted} bit/s as handed out, its subnets have {real}"
+        for name, counted, real in store.execute(_BANDWIDTH)
+    ]
+    return problems[:MOST_PROBLEMS]
+
+
+def _tiling_problems(store: SqliteStore, pool: Pool, prefix: Block, seen: dict[str, int]) -> Iterator[str]:
+    family, bounds = prefix.family, (pack(prefix.start), pack(prefix.last))
+    expected = prefix.start
+    unmerged: Block | None = None
+    rows = store.execute(
+        _ROWS, (pool.routing_domain_id, pool.id, family, *bounds, pool.id, family, *bounds)
+    )
+    for blob, length, last, free in rows:
+        block = Block(family, unpack(blob), length)
+        seen["free_block" if free else "occupied"] += 1
+        if block.start % block.size or (last is not None and unpack(last) != block.last):
+            yield f"pool {pool.name}: {format_block(block)} is not an aligned block"
+        if block.start != expected:
+            word = "twice in use" if block.start < expected else "neither free nor in use"
+            yield f"pool {pool.name}: space at {format_address(family, min(expected, block.start))} is {word}"
+        if free and length > prefix.prefix_length:
+            buddy = Block(family, block.start ^ block.size, length)
+            if unmerged == buddy:
+                yield f"pool {pool.name}: free {format_block(buddy)} and {format_block(block)} are not merged"
+        unmerged = block if free else None
+        expected = block.last + 1
+    if expected != prefix.last + 1:
+        yield f"pool {pool.name}: space at the end of {format_block(prefix)} is neither free nor in use"
