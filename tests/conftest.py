@@ -8,7 +8,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec
@@ -84,13 +83,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.skip(reason)
 
 
-@pytest.hookimpl(wrapper=True)
+@pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Under xdist a test marked ``serial`` waits until no other test runs, and the others wait for it."""
-    run = os.environ.get("PYTEST_XDIST_TESTRUNUID")
-    if run is None:
+    """Under xdist a test marked ``serial`` waits until no other test runs, and the others wait for it.
+
+    First of all wrappers, so that the wait does not count towards the test's time-out.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
         return (yield)
-    path = Path(tempfile.gettempdir()) / f"shadownet-tests-{run}.lock"
-    with path.open("w") as lock:
+    # Any file that every worker can open serves as the lock; this one is never left behind.
+    with Path(__file__).open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX if item.get_closest_marker("serial") else fcntl.LOCK_SH)
         return (yield)
