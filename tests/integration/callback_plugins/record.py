@@ -54,7 +54,7 @@ class CallbackModule(CallbackBase):
     def v2_runner_on_ok(self, result: Any) -> None:
         self._task("ok", result)
 
-    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:  # noqa: ARG002
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
         self._task("failed", result)
 
     def v2_runner_on_skipped(self, result: Any) -> None:
