@@ -58,8 +58,10 @@ def breaches(source: str, module: str, is_package: bool = False) -> list[str]:
             if target[0] == "module_utils":
                 allowed = room is None or room not in ROOMS or target[1:2] == [room] or target[1] in ROOMS[room][0]
             else:
-                # Plugins stand side by side: what two of them need belongs into a room or a shared file.
-                allowed = inside[0] != "module_utils" and target[0] in ("doc_fragments", "plugin_utils")
+                # Plugins stand side by side: what two of them need belongs into a room or a shared file. Only an
+                # action plugin reads its own module's argument spec.
+                own = inside[0] == "action" and target[:2] == ["modules", inside[1]]
+                allowed = inside[0] != "module_utils" and (own or target[0] in ("doc_fragments", "plugin_utils"))
         else:
             top = name.split(".")[0]
             standard = top in sys.stdlib_module_names or top == "__future__"
@@ -104,6 +106,12 @@ def test_every_room_is_known() -> None:
 def test_the_check_itself_finds_a_breach(room: str, source: str, culprit: str) -> None:
     (found,) = breaches(source, f"{PACKAGE}.module_utils.{room}.example")
     assert culprit in found
+
+
+def test_an_action_plugin_reads_its_own_modules_argument_spec_and_no_others() -> None:
+    assert breaches("from ..modules.pool import ARGUMENTS", f"{PACKAGE}.action.pool") == []
+    assert breaches("from ..modules.pool import ARGUMENTS", f"{PACKAGE}.action.subnet") != []
+    assert breaches("from ..modules.pool import ARGUMENTS", f"{PACKAGE}.modules.subnet") != []
 
 
 def test_the_check_itself_lets_the_good_ones_pass() -> None:
