@@ -159,6 +159,13 @@ def test_installed_module_runs_and_takes_the_defaults_of_the_group(installed: An
     assert ledger.is_file()
 
 
+@pytest.mark.skipif("frontend_config" not in MODULES, reason="no module frontend_config yet")
+def test_module_that_runs_on_nodes_arrives_there_with_its_rooms(installed: Ansible) -> None:
+    config = {"interfaces": [{"name": "br-web", "type": "bridge"}]}
+    run = installed.play([{"shadownet.ipam.frontend_config": {"state": "rendered", "config": config}}]).ok()
+    assert not run.task("frontend_config").changed
+
+
 def test_wheel_holds_the_collection_and_nothing_of_the_workshop(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     inside = [name for name in names if ".dist-info/" not in name]
