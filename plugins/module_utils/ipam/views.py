@@ -171,6 +171,20 @@ def _holders(transaction: Transaction, address: Any) -> list[int]:
     return [item.subnet_id for item in held if item is not None and item.subnet_id is not None]
 
 
+def named_subnets(transaction: Transaction, names: Sequence[Any], parameter: str) -> list[dict[str, Any]]:
+    """The subnets of these names, in their order.
+
+    Raises:
+        NotFound: a name that holds none.
+    """
+    keys = [check_name(name, f"{parameter}[{index}]") for index, name in enumerate(names)]
+    found = transaction.subnets_named(keys)
+    missing = [key for key in keys if key not in found]
+    if missing:
+        raise NotFound(f"no subnet is held by '{missing[0]}'.", parameter=parameter, fix="Request it first.")
+    return [show_subnet(found[key], transaction.pool_of(found[key].pool_id), transaction.now) for key in keys]
+
+
 def count_by_status(transaction: Transaction) -> dict[str, int]:
     """Number of subnets by status."""
     return {**dict.fromkeys(STATUSES, 0), **transaction.count_subnets()}

@@ -1,0 +1,36 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Action plugin of the module ``node_result``."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..module_utils.ipam.lifecycle import node_result
+from ..module_utils.ipam.views import show_subnet
+from ..module_utils.ledger.ledger import Ledger
+from ..modules.node_result import ARGUMENTS
+from ..plugin_utils.ledger_action import LedgerAction, changes_diff
+
+
+class ActionModule(LedgerAction):
+    """Takes note of how pushes ended."""
+
+    ARGUMENTS = ARGUMENTS
+
+    def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
+        subnets: list[dict[str, Any]] = []
+        changes: list[dict[str, Any]] = []
+        changed = False
+        with ledger.transaction(actor, check=check) as transaction:
+            for result in [options] if options["results"] is None else options["results"]:
+                confirmed, moved = node_result(
+                    transaction, result["node"], result["revision"], not result["failed"], result["message"]
+                )
+                changed = changed or confirmed or bool(moved)
+                for item in moved:
+                    shown = show_subnet(item.subnet, transaction.pool_of(item.subnet.pool_id), transaction.now)
+                    subnets.append(shown if item.after is not None else {**shown, "status": "gone"})
+                    after = None if item.after is None else json.loads(item.after)
+                    changes.append({"name": item.subnet.name, "before": json.loads(item.before), "after": after})
+        return {"changed": changed, "subnets": subnets, "diff": changes_diff(changes)}
