@@ -1,0 +1,357 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Applies changes to the kernel one after the other, and knows the way back from each."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ...model.errors import NodeError, RollbackFailed
+from ..change import Change
+from . import access, addresses, links, nft_table, routes, shaping, snapshot
+from .links import Link
+from .undo import Undo
+from .wire import OURS, KernelRefused, Wire
+
+_EXCLUSIVE = ("vxlan", "vlan", "macvlan")
+"""Kinds of which a new one may need what an old one holds (VNI, VLAN): the old ones go first."""
+
+_HINTS = {
+    ("route", errno.EEXIST): "A route to this prefix with this metric is already there that is not ours.",
+    ("route", errno.ENETUNREACH): "The next hop is not reachable from any address of the node.",
+    ("address", errno.EEXIST): "The address is already there and not ours.",
+    ("interface", errno.EEXIST): "An interface of this name, VNI or VLAN is already there.",
+    ("interface", errno.EOPNOTSUPP): "This node's kernel does not have this type of interface.",
+}
+
+
+class Run:
+    """One application of changes."""
+
+    def __init__(self, wire: Wire, nft: Callable[[], Wire]) -> None:
+        """
+        Args:
+            wire: a route socket.
+            nft: gives a netfilter socket, when access lists are touched.
+        """
+        self._wire = wire
+        self._nft = nft
+        self._undo = Undo()
+        self._numbers: dict[str, int] = {}
+        self._removed: dict[str, snapshot.Snapshot] = {}
+        self._late: list[Change] = []
+        self._change: Change | None = None
+        self._steps: dict[tuple[str, str], Callable[[Change], None]] = {
+            ("interface", "add"): self._add_link,
+            ("interface", "change"): self._change_link,
+            ("interface", "remove"): self._remove_link,
+            ("address", "add"): self._add_address,
+            ("address", "remove"): self._remove_address,
+        }
+
+    def all(self, changes: Sequence[Change]) -> Undo:
+        """Applies all changes in their order; links that go without leaving their place to another go last.
+
+        Raises:
+            NodeError, RollbackFailed: see ``Transport.apply``.
+        """
+        try:
+            early = [change for change in changes if not self._can_wait(change, changes)]
+            down = [change for change in changes if self._can_wait(change, changes)]
+            first = next((at for at, change in enumerate(early) if change.kind != "route"), len(early))
+            self._some(early[:first])
+            for change in down:
+                self._change = change
+                self._take_down(change)
+            self._some(early[first:])
+            self._some(self._late)
+        except KernelRefused as refused:
+            raise self._back(refused) from None
+        except BaseException:
+            self._undo.undo()
+            raise
+        return self._undo
+
+    def _back(self, refused: KernelRefused) -> NodeError:
+        change = self._change
+        what = f"to {change.op} {change.kind} {change.key}" if change else "a change"
+        hint = _HINTS.get((change.kind, refused.code)) if change and change.op != "remove" else None
+        details: dict[str, Any] = {
+            "node_said": refused.words,
+            "change": change.to_dict() if change else None,
+        }
+        try:
+            self._undo.undo()
+        except RollbackFailed as failed:
+            return RollbackFailed(
+                f"The node refused {what}: {refused.words}. Going back failed too: {failed.node_said}.",
+                fix=failed.fix,
+                **details,
+            )
+        text = f"The node refused {what}: {refused.words}."
+        return NodeError(f"{text} {hint}" if hint else text, fix="Nothing was changed.", **details)
+
+    def _some(self, changes: Sequence[Change]) -> None:
+        at = 0
+        while at < len(changes):
+            end = at
+            group = _group(changes[at])
+            while end < len(changes) and _group(changes[end]) == group:
+                end += 1
+            some = changes[at:end]
+            self._change = some[0]
+            if group == "route":
+                self._routes(some)
+            elif group == "access":
+                self._access(some)
+            else:
+                for change in some:
+                    self._change = change
+                    step = self._rate if change.kind == "rate_limit" else self._steps[change.kind, change.op]
+                    step(change)
+            at = end
+
+    def _index(self, name: str) -> int:
+        if name not in self._numbers:
+            link = links.find(self._wire, name)
+            if link is None:
+                raise KernelRefused(errno.ENODEV, f"interface {name}")
+            self._numbers[name] = link.index
+        return self._numbers[name]
+
+    # Routes
+
+    def _routes(self, changes: Sequence[Change]) -> None:
+        requests: list[routes.Request] = []
+        back: list[routes.Request] = []
+        owners: list[Change] = []
+        index = self._index
+        for change in changes:
+            self._change = change
+            if change.before is not None:
+                requests.append(routes.deleting(change.before, index))
+                back.append(routes.adding(change.before, index))
+                owners.append(change)
+            if change.after is not None:
+                requests.append(routes.adding(change.after, index))
+                back.append(routes.deleting(change.after, index))
+                owners.append(change)
+        refused, sent = self._wire.batch(requests)
+        undone = {one.index for one in refused}
+        self._undo.add(lambda: self._routes_back([back[i] for i in range(sent) if i not in undone]))
+        for one in refused:
+            if requests[one.index][0] == routes.DELROUTE and snapshot.gone(one):
+                continue
+            self._change = owners[one.index]
+            raise one
+        if sent < len(requests):  # only removals of what was gone were refused: the rest has yet to be sent
+            self._routes_rest(requests[sent:], back[sent:], owners[sent:])
+
+    def _routes_rest(
+        self, requests: list[routes.Request], back: list[routes.Request], owners: Sequence[Change]
+    ) -> None:
+        for request, reverse, owner in zip(requests, back, owners, strict=True):
+            self._change = owner
+            try:
+                self._wire.talk(*request)
+            except KernelRefused as refused:
+                if request[0] == routes.DELROUTE and snapshot.gone(refused):
+                    continue
+                raise
+            self._undo.add(lambda one=reverse: self._wire.talk(*one))  # type: ignore[misc]
+
+    def _routes_back(self, requests: list[routes.Request]) -> None:
+        refused, _sent = self._wire.batch(requests[::-1], keep_going=True)
+        for one in refused:
+            if one.code != errno.EEXIST and not snapshot.gone(one):
+                raise one
+
+    # Links
+
+    def _can_wait(self, change: Change, changes: Sequence[Change]) -> bool:
+        """Whether a link that goes may stay, down, until everything else is done: then no refusal costs it."""
+        if change.kind != "interface" or change.op != "remove" or change.before is None:
+            return False
+        for other in changes:
+            if other.kind == "interface" and other.op == "add" and other.after is not None:
+                taken = {change.key, change.before.get("peer")} & {other.key, other.after.get("peer")}
+                if taken - {None} or (other.after["type"] in _EXCLUSIVE and change.before["type"] in _EXCLUSIVE):
+                    return False
+                if change.key in (other.after.get("parent"), other.after.get("bridge")):
+                    return False
+        return True
+
+    def _snapshot(self, link: Link) -> snapshot.Snapshot:
+        """Remembers a link and how to put it back."""
+        everything = links.read(self._wire)
+        names = {index: one.name for index, one in everything.items()}
+        taken = snapshot.take(self._wire, link, everything)
+        words = links.attributes(link, names)
+        self._undo.add(lambda: snapshot.restore(self._wire, taken, words, names))
+        return taken
+
+    def _take_down(self, change: Change) -> None:
+        link = links.find(self._wire, change.key)
+        if link is None:
+            return
+        if not link.ours:
+            raise KernelRefused(errno.EPERM, f"interface {change.key} is no longer ours")
+        self._snapshot(link)
+        self._wire.talk(*links.changing(link.index, up=False))
+        self._late.append(change)
+
+    def _remove_link(self, change: Change) -> None:
+        link = links.find(self._wire, change.key)
+        if link is None:  # gone with its parent or its peer
+            return
+        if not link.ours:
+            raise KernelRefused(errno.EPERM, f"interface {change.key} is no longer ours")
+        self._removed[change.key] = self._snapshot(link)
+        self._numbers.clear()
+        self._wire.talk(*links.deleting(link.index))
+
+    def _add_link(self, change: Change) -> None:
+        wanted = change.after or {}
+        name = wanted["name"]
+        there = links.find(self._wire, name)
+        if there is not None:
+            peer = links.find(self._wire, index=there.link) if there.kind == "veth" and not there.elsewhere else None
+            if wanted["type"] != "veth" or peer is None or peer.name != wanted.get("peer"):
+                raise KernelRefused(errno.EEXIST, f"interface {name}")
+            self._snapshot(there)
+            self._set(there, wanted)
+            return
+        old = self._removed.get(name)
+        like = old.link if old is not None else None
+        peer_like = old.peer.link if old is not None and old.peer is not None else None
+        self._wire.talk(*links.making(wanted, self._index, like, peer_like if wanted["type"] == "veth" else None))
+        made = links.find(self._wire, name)
+        if made is None:
+            raise KernelRefused(errno.ENODEV, f"interface {name}")
+        self._numbers.pop(name, None)
+        self._undo.add(lambda: self._forget(made.index))
+        self._set(made, wanted)
+        if wanted["type"] == "veth" and made.link:
+            self._wire.talk(*links.changing(made.link, up=True))
+        if old is not None:
+            self._return_foreign(old, made, wanted["type"])
+
+    def _return_foreign(self, old: snapshot.Snapshot, made: Link, kind: str) -> None:
+        """A link that had to be made anew gets back what others had put there."""
+        others = [address for address in old.addresses if not address.ours]
+        strangers = [body for body in old.routes if body[5] != OURS]
+        snapshot.hanging(self._wire, others, strangers, forgiving=True)
+        for port in old.ports if kind == "bridge" else ():
+            found = links.find(self._wire, index=port)
+            if found is not None and not found.ours:
+                self._wire.talk(*links.changing(port, master=made.index))
+
+    def _forget(self, index: int) -> None:
+        try:
+            self._wire.talk(*links.deleting(index))
+        except KernelRefused as refused:
+            if not snapshot.gone(refused):
+                raise
+
+    def _set(self, link: Link, wanted: dict[str, Any]) -> None:
+        """Alias first: should this process die in the middle, the link is known as ours."""
+        alias = links.MARK + wanted.get("description", "")
+        mtu, bridge = wanted.get("mtu"), wanted.get("bridge")
+        master = self._index(bridge) if bridge else 0
+        self._wire.talk(
+            *links.changing(
+                link.index,
+                alias=alias if alias != link.alias else None,
+                mtu=mtu if mtu is not None and mtu != link.mtu else None,
+            )
+        )
+        if master != link.master:
+            self._wire.talk(*links.changing(link.index, master=master))
+        if wanted["enabled"] != link.up:
+            self._wire.talk(*links.changing(link.index, up=wanted["enabled"]))
+
+    def _change_link(self, change: Change) -> None:
+        link = links.find(self._wire, change.key)
+        if link is None or not link.ours:
+            raise KernelRefused(errno.ENODEV, f"interface {change.key}")
+        taken = self._snapshot(link)
+        self._set(link, change.after or {})
+        if link.up and not (change.after or {}).get("enabled", True):
+            snapshot.hanging(self._wire, taken.addresses, [])  # IPv6 addresses vanish when a link goes down
+
+    # Addresses and rates
+
+    def _add_address(self, change: Change) -> None:
+        wanted = change.after or {}
+        index = self._index(wanted["interface"])
+        self._wire.talk(*addresses.adding(wanted["address"], index))
+        self._undo.add(lambda: self._wire.talk(*addresses.deleting(wanted["address"], index)))
+
+    def _remove_address(self, change: Change) -> None:
+        """Deletes one address, and puts back what the kernel drops with it: secondary addresses, routes."""
+        going = change.before or {}
+        link = links.find(self._wire, going["interface"])
+        if link is None:
+            return
+        taken = snapshot.take(self._wire, link)
+        before = [one for one in taken.addresses if one.text == going["address"] and one.ours]
+        if not before:
+            return
+        others = [one for one in taken.addresses if one.text != going["address"]]
+        # From the first to the last: then primary and secondary addresses keep their order.
+        self._undo.add(lambda: self._address_back(link.index, taken))
+        self._wire.talk(*addresses.deleting(going["address"], link.index))
+        snapshot.hanging(self._wire, others, taken.routes, forgiving=True)
+
+    def _address_back(self, index: int, taken: snapshot.Snapshot) -> None:
+        family_order = [one for one in taken.addresses if ":" not in one.text]
+        now = [one.text for one in addresses.read(self._wire, index) if ":" not in one.text]
+        if now and now != [one.text for one in family_order][: len(now)]:
+            for text in now:
+                try:
+                    self._wire.talk(*addresses.deleting(text, index))
+                except KernelRefused as refused:
+                    if not snapshot.gone(refused):
+                        raise
+        snapshot.hanging(self._wire, taken.addresses, taken.routes)
+
+    def _rate(self, change: Change) -> None:
+        index = self._index(change.subject["interface"])
+        now = shaping.read(self._wire).get(index)
+        if now is not None and now.rate is None:
+            raise KernelRefused(errno.EEXIST, f"a {now.kind} queue that is not ours")
+        old = now.rate if now is not None else None
+        new = change.after["rate_limit"] if change.after is not None else None
+        if old is not None:
+            back = shaping.setting(index, old)
+        elif new is not None:
+            back = shaping.lifting(index)
+        else:
+            return
+        self._wire.talk(*(shaping.lifting(index) if new is None else shaping.setting(index, new)))
+        self._undo.add(lambda: self._wire.talk(*back))
+
+    # Access lists
+
+    def _access(self, changes: Sequence[Change]) -> None:
+        nft = self._nft()
+        have = nft_table.read(nft)
+        lists, attached = access.decode_table(have)
+        for change in changes:
+            if change.kind == "attachment":
+                place = (change.subject["interface"], change.subject["direction"])
+                attached[place] = tuple(change.after["access_lists"]) if change.after else ()
+            elif change.after is None:
+                lists.pop(change.key, None)
+            else:
+                lists[change.key] = access.from_plain(change.after)
+        want = access.compile_table(lists, attached, have)
+        nft_table.commit(nft, nft_table.transition(have, want))
+        self._undo.add(lambda: nft_table.commit(nft, nft_table.transition(nft_table.read(nft), have)))
+
+
+def _group(change: Change) -> str:
+    if change.kind == "route":
+        return "route"
+    return "access" if change.kind in ("access_list", "attachment") else "single"

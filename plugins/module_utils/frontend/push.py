@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One push: read the node, decide, apply all or nothing, read back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..model.errors import NodeError
+from ..model.node_config import NodeConfig
+from .change import Change
+from .check import check
+from .diff import transition
+from .drift import classify
+from .target import target
+from .transport import Transport
+
+
+@dataclass(frozen=True, slots=True)
+class PushResult:
+    """What a push did, or would do in check mode.
+
+    Attributes:
+        before, after: what is ours on the node, before and after.
+        changes: what was done, in order.
+        changed: whether anything was.
+        drift: how the node differed from what the push leads to, as ``drift.classify`` has it.
+        warnings: for a person to read.
+    """
+
+    before: NodeConfig
+    after: NodeConfig
+    changes: tuple[Change, ...] = ()
+    changed: bool = False
+    drift: list[dict[str, Any]] = field(default_factory=list)
+    warnings: tuple[str, ...] = ()
+
+
+def push(
+    transport: Transport,
+    desired: NodeConfig,
+    state: str = "merged",
+    check_mode: bool = False,
+    parameter: str = "config",
+) -> PushResult:
+    """Makes the node carry ``desired`` in the sense of ``state``; a second push changes nothing.
+
+    Args:
+        transport: the way to the node.
+        desired: what is asked, as ``NodeConfig.from_dict`` gives it.
+        state: ``merged``, ``replaced``, ``overridden`` or ``deleted``, see ``target.target``.
+        check_mode: decide and check, but change nothing.
+        parameter: what the caller calls ``desired``, for error messages.
+
+    Raises:
+        InvalidInput, NotFound, Conflict: found before anything was changed.
+        NodeError: the node refused a change, or reads back differently; it is as it was before.
+        RollbackFailed: and the way back failed too.
+    """
+    desired = transport.prepare(desired, parameter)
+    current = transport.read()
+    wanted = target(current.config, desired, state)
+    changes = transition(current.config, wanted)
+    check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
+    drift = classify(current.config, wanted, current.foreign) if changes else []
+    if check_mode or not changes:
+        after = wanted if changes else current.config
+        return PushResult(current.config, after, tuple(changes), bool(changes), drift)
+    applied = transport.apply(changes)
+    try:
+        after = transport.read().config
+        left = transition(after, wanted)
+    except BaseException:
+        applied.undo()
+        raise
+    if left:
+        applied.undo()
+        first = left[0]
+        raise NodeError(
+            f"The node took every change, yet reads back differently: {first.kind} {first.key}.",
+            node_said=f"{len(left)} objects differ after the push",
+            change=first.to_dict(),
+            fix="Something else may be changing this node; try again.",
+        )
+    applied.confirm()
+    return PushResult(current.config, after, tuple(changes), True, drift)

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What every transport to a front-end node offers, and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from ..model.node_config import NodeConfig
+from .change import Change
+
+
+@dataclass(frozen=True, slots=True)
+class Foreign:
+    """What the node has that is not ours, as far as it can stand in our way.
+
+    Attributes:
+        interfaces: names of the interfaces that are not ours.
+        addresses: host address (no prefix length) to the names of the interfaces that carry it, where not ours.
+        shaped: names of our interfaces whose sending somebody else limits.
+    """
+
+    interfaces: frozenset[str] = frozenset()
+    addresses: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shaped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """A node as it is: ``config`` holds what is ours only."""
+
+    config: NodeConfig
+    foreign: Foreign = field(default_factory=Foreign)
+
+
+class Applied(Protocol):
+    """Changes that the node has taken and that can still be taken back."""
+
+    def confirm(self) -> None:
+        """Makes them final."""
+
+    def undo(self) -> None:
+        """Puts the node back as it was.
+
+        Raises:
+            RollbackFailed: the node refused the way back.
+        """
+
+
+class Transport(Protocol):
+    """The way to one node. Making one contacts nothing; the first ``read`` or ``apply`` does."""
+
+    def prepare(self, desired: NodeConfig, parameter: str = "config") -> NodeConfig:
+        """``desired`` as this kind of node will read it back (rates, metrics and names in its own terms).
+
+        Contacts nothing.
+
+        Raises:
+            InvalidInput: the node could never carry this; names the parameter.
+        """
+
+    def read(self) -> Current:
+        """The node as it is now.
+
+        Raises:
+            NodeError: it could not be read.
+        """
+
+    def apply(self, changes: Sequence[Change]) -> Applied:
+        """All changes or none, in one commit or one by one as the node's kind has it.
+
+        Raises:
+            NodeError: the node refused a change and is as it was before.
+            RollbackFailed: it refused a change and the way back too.
+        """
+
+    def render(self, changes: Sequence[Change]) -> list[str]:
+        """The changes in words that an engineer knows. Contacts nothing."""
+
+    def close(self) -> None:
+        """Gives back sockets and sessions."""
