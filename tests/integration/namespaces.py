@@ -106,7 +106,7 @@ def _child(name: str, pipe: Connection, function: Callable[..., Any], arguments:
     try:
         pyroute2_netns.setns(name, flags=0)
         pipe.send((True, function(*arguments)))
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001  # whatever it is, the parent raises it
         pipe.send((False, error))
     finally:
         pipe.close()
