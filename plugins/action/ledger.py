@@ -108,7 +108,9 @@ def _import(ledger: Ledger, file: str, actor: str, check: bool) -> dict[str, Any
 def _adopt(ledger: Ledger, nodes: list[dict[str, Any]], actor: str, check: bool) -> dict[str, Any]:
     with ledger.transaction(actor, check=check) as transaction:
         adopted = [
-            {"node": node["name"], **item} for node in nodes for item in adopt(transaction, node["name"], node["config"])
+            {"node": node["name"], **item}
+            for node in nodes
+            for item in adopt(transaction, node["name"], node["config"])
         ]
         released = release_hold(transaction)
     return {"changed": released or any(item["adopted"] for item in adopted), "adopted": adopted}

@@ -40,7 +40,9 @@ class ActionModule(LedgerAction):
         return {
             "changed": any(item["before"] != item["after"] for item in changes),
             "subnets": subnets,
-            "nodes": sorted({one["node"] for one in subnets if one["node"] and one["status"] not in ("active", "gone")}),
+            "nodes": sorted(
+                {one["node"] for one in subnets if one["node"] and one["status"] not in ("active", "gone")}
+            ),
             "diff": changes_diff(changes),
             "warnings": warnings,
         }

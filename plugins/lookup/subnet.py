@@ -138,9 +138,8 @@ class LookupModule(LookupBase):
             with Ledger(options["ledger"]) as ledger, ledger.snapshot() as transaction:
                 return named_subnets(transaction, terms, "terms")
         requests = read_requests([{"name": term, **wanted} for term in terms], "terms")
-        with Ledger(options["ledger"]) as ledger:
-            with ledger.transaction(actor_name(options), check=check) as transaction:
-                return [
-                    show_subnet(item.subnet, transaction.pool_of(item.subnet.pool_id), transaction.now)
-                    for item in allocate(transaction, requests)
-                ]
+        with Ledger(options["ledger"]) as ledger, ledger.transaction(actor_name(options), check=check) as transaction:
+            return [
+                show_subnet(item.subnet, transaction.pool_of(item.subnet.pool_id), transaction.now)
+                for item in allocate(transaction, requests)
+            ]

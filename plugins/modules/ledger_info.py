@@ -83,7 +83,7 @@ nodes:
   type: list
   elements: dict
 events:
-  description: Audit events, oldest first, each with C(time), C(actor), C(kind), C(object), C(name), C(before), C(after).
+  description: Audit events, oldest first, with C(time), C(actor), C(kind), C(object), C(name), C(before), C(after).
   returned: success
   type: list
   elements: dict

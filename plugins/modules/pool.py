@@ -34,7 +34,8 @@ options:
         type: str
         choices: [provider, shadow]
       prefixes: &prefixes
-        description: The address space, IPv4 and IPv6. Pools of one routing domain never overlap. Required for a new pool.
+        description: The address space, IPv4 and IPv6. Pools of one routing domain never overlap. Required for a new
+          pool.
         type: list
         elements: str
       excluded: &excluded
@@ -42,8 +43,8 @@ options:
         type: list
         elements: str
       location: &location
-        description: Where the pool's space may be used. Requests that name a location only match pools of that location.
-          An empty text takes it away.
+        description: Where the pool's space may be used. Requests that name a location only match pools of that
+          location. An empty text takes it away.
         type: str
       security_profiles: &security_profiles
         description: Security profiles for which the pool's space may be used. A request that names a profile only

@@ -13,8 +13,8 @@ author:
   - Shadownet engineers (@shadownet)
 description:
   - Hands out subnets from the ledger's pools and takes them back, any number in one transaction. All or nothing.
-  - The O(requests[].name) is the key. Asking again returns the same subnet; another bandwidth, profile, service or other
-    labels change it in place; another size, family, pool, location or node is refused with the difference.
+  - The O(requests[].name) is the key. Asking again returns the same subnet; another bandwidth, profile, service or
+    other labels change it in place; another size, family, pool, location or node is refused with the difference.
   - A subnet on a node is V(pending) until M(shadownet.ipam.node_result) says that the node carries it, and V(releasing)
     until the node has confirmed the removal. Then its prefix rests in quarantine.
 options:

@@ -74,7 +74,7 @@ def _adopt_one(transaction: Transaction, node: str, interface: Interface, number
             reason = "its prefix is not free"
         else:
             free.take(block.start, block.prefix_length, length)
-    if reason is not None or pool is None or pool.id is None:
+    if reason is not None or pool is None:
         return {**result, "adopted": False, "reason": reason}
     subnet = Subnet(
         name=key,
@@ -112,5 +112,3 @@ def _pool_around(transaction: Transaction, block: Block) -> Pool | None:
             if prefix.family == block.family and prefix.start <= block.start and block.last <= prefix.last:
                 return pool
     return None
-
-

@@ -110,8 +110,10 @@ def _culprit(request: Request, refusals: Sequence[tuple[str, str]]) -> str:
     """The option that all pools refuse for, else the request as a whole."""
     options = {reason.partition(":")[0] for _, reason in refusals}
     only = options.pop() if len(options) == 1 else ""
-    return f"{request.parameter}.{only}" if only in ("location", "security_profile", "bandwidth", "family") else (
-        request.parameter
+    return (
+        f"{request.parameter}.{only}"
+        if only in ("location", "security_profile", "bandwidth", "family")
+        else (request.parameter)
     )
 
 
@@ -148,7 +150,6 @@ def _find(transaction: Transaction, pool: Pool, request: Request) -> Block | Non
 
 
 def _store(transaction: Transaction, request: Request, pool: Pool, block: Block, again: bool = False) -> Outcome:
-    assert pool.id is not None
     now = transaction.now
     subnet = Subnet(
         name=request.name,
@@ -275,7 +276,6 @@ def _no_room(transaction: Transaction, pool: Pool, request: Request) -> str:
     block = request.prefix
     if not any(p.family == block.family and p.start <= block.start and block.last <= p.last for p in pool.prefixes):
         return f"prefix: {format_block(block)} does not lie in it"
-    assert pool.routing_domain_id is not None
     item = transaction.occupied_at(pool.routing_domain_id, block.family, block.start) or next(
         transaction.occupied_in(pool, block), None
     )
@@ -287,4 +287,3 @@ def _no_room(transaction: Transaction, pool: Pool, request: Request) -> str:
         return f"prefix: {format_block(item.block)} is in quarantine until {format_time(item.until)}"
     holder = transaction.subnet_of(item.subnet_id or 0)
     return f"prefix: {format_block(item.block)} is held by '{holder.name if holder else item.subnet_id}'"
-

@@ -49,7 +49,10 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
     revision, applied = transaction.nodes().get(node, (0, 0))
     subnets = transaction.subnets("node = ?", (node,))
     profiles = transaction.profiles()
-    interfaces, routes, lists, warnings = [], [], [], []
+    interfaces: list[Interface] = []
+    routes: list[Route] = []
+    lists: list[AccessList] = []
+    warnings: list[str] = []
     for subnet in subnets:
         if not subnet.wanted:
             continue
@@ -88,9 +91,7 @@ def _read_attachment(data: Mapping[str, Any]) -> dict[str, Any]:
     return options
 
 
-def _interface(
-    subnet: Subnet, options: Mapping[str, Any], pair: tuple[AccessList, AccessList] | None
-) -> Interface:
+def _interface(subnet: Subnet, options: Mapping[str, Any], pair: tuple[AccessList, AccessList] | None) -> Interface:
     name = subnet.interface or ""
     block = subnet.block
     address = format_address(block.family, node_address(block, subnet.gateway))
@@ -129,4 +130,4 @@ def _default_route(subnet: Subnet) -> Route:
     family = subnet.block.family
     everything = "0.0.0.0/0" if FAMILY_BITS[family] == 32 else "::/0"
     hop = format_address(family, gateway_address(subnet.block))
-    return Route(everything, next_hop=hop, interface=subnet.interface, metric=ROUTER_METRIC + (subnet.id or 0))
+    return Route(everything, next_hop=hop, interface=subnet.interface, metric=ROUTER_METRIC + subnet.id)

@@ -131,7 +131,6 @@ def _settle(transaction: Transaction, subnet: Subnet, ok: bool, message: str | N
 def _retire(transaction: Transaction, subnet: Subnet, before: str, kind: str) -> Moved:
     """The subnet is gone from its node: its prefix rests in quarantine, or is free at once without one."""
     pool = transaction.pool_of(subnet.pool_id)
-    assert pool.routing_domain_id is not None
     transaction.delete_subnet(subnet)
     if pool.quarantine:
         until = transaction.now + pool.quarantine * 1000
@@ -144,4 +143,3 @@ def _retire(transaction: Transaction, subnet: Subnet, before: str, kind: str) ->
         transaction.touch_pool(pool)
     transaction.event(kind, "subnet", subnet.name, before, None)
     return Moved(subnet, before, None)
-

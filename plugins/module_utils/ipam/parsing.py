@@ -44,9 +44,7 @@ def parse_prefix(value: Any, parameter: str) -> Block:
             f"'{text}' is not a prefix.", parameter=parameter, fix="Write it like 10.0.0.0/24 or 2001:db8::/48."
         ) from None
     if network.ip.value != network.first:
-        raise InvalidInput(
-            f"'{text}' has host bits set.", parameter=parameter, fix=f"Did you mean {network.cidr}?"
-        )
+        raise InvalidInput(f"'{text}' has host bits set.", parameter=parameter, fix=f"Did you mean {network.cidr}?")
     return Block(network.version, network.first, network.prefixlen)
 
 
@@ -199,4 +197,3 @@ def prefix_length_for(family: int, addresses: int, extra: int, parameter: str) -
     if length < 0:
         raise InvalidInput(f"{addresses} are more than IPv4 has.", parameter=parameter)
     return length
-

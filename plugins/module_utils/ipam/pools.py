@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from ..ledger.addresses import format_address, format_block
@@ -59,9 +60,7 @@ def declare_pools(transaction: Transaction, items: Sequence[Any], parameter: str
         check_options(item, OPTIONS, place)
     names = [check_name(item.get("name"), f"{place}.name") for item, place in zip(items, places, strict=True)]
     check_distinct(names, parameter)
-    return [
-        _declare(transaction, name, item, place) for name, item, place in zip(names, items, places, strict=True)
-    ]
+    return [_declare(transaction, name, item, place) for name, item, place in zip(names, items, places, strict=True)]
 
 
 def remove_pools(transaction: Transaction, names: Sequence[str], parameter: str = "pools") -> list[dict[str, Any]]:
@@ -143,7 +142,7 @@ def _declare(transaction: Transaction, name: str, item: Mapping[str, Any], place
     if before is None or any(before[key] != after[key] for key in space):
         _lay_out(transaction, pool, place)
     kind = "pool.declared" if before is None else "pool.changed"
-    transaction.event(kind, "pool", name, before and to_json(before), to_json(after))
+    transaction.event(kind, "pool", name, None if before is None else to_json(before), to_json(after))
     return {"name": name, "before": before, "after": after}
 
 
@@ -166,9 +165,9 @@ def _read(item: Mapping[str, Any], stored: Pool | None, name: str, place: str) -
         kind=choice(given.get("kind", pool.kind), f"{place}.kind", KINDS),
         prefixes=prefixes,
         excluded=excluded,
-        location=check_name(given["location"], f"{place}.location") if given.get("location") else _kept(
-            given, "location", pool.location
-        ),
+        location=check_name(given["location"], f"{place}.location")
+        if given.get("location")
+        else _kept(given, "location", pool.location),
         security_profiles=sorted(name_list(given["security_profiles"], f"{place}.security_profiles"))
         if "security_profiles" in given
         else pool.security_profiles,
@@ -213,9 +212,7 @@ def _share(value: Any, parameter: str) -> float:
 
 def _read_servers(value: Any, parameter: str) -> list[str]:
     items = [value] if isinstance(value, str) else list(value)
-    return [
-        format_address(*parse_address(item, f"{parameter}[{index}]")) for index, item in enumerate(items)
-    ]
+    return [format_address(*parse_address(item, f"{parameter}[{index}]")) for index, item in enumerate(items)]
 
 
 def _read_prefixes(value: Any, parameter: str) -> list[Block]:
@@ -223,7 +220,7 @@ def _read_prefixes(value: Any, parameter: str) -> list[Block]:
     blocks = sorted(parse_prefix(item, f"{parameter}[{index}]") for index, item in enumerate(items))
     if not blocks:
         raise InvalidInput("is empty.", parameter=parameter, fix="Give at least one prefix.")
-    for low, high in zip(blocks, blocks[1:], strict=False):
+    for low, high in pairwise(blocks):
         if low.family == high.family and high.start <= low.last:
             raise InvalidInput(f"{format_block(low)} and {format_block(high)} overlap.", parameter=parameter)
     return blocks
@@ -235,8 +232,10 @@ def _read_excluded(value: Any, parameter: str) -> list[str]:
     for index, item in enumerate(items):
         family, first, last = parse_excluded(item, f"{parameter}[{index}]")
         blocks = range_blocks(family, first, last)
-        text = format_block(blocks[0]) if len(blocks) == 1 else f"{format_address(family, first)}-" + format_address(
-            family, last
+        text = (
+            format_block(blocks[0])
+            if len(blocks) == 1
+            else f"{format_address(family, first)}-" + format_address(family, last)
         )
         shown.append((family, first, last, text))
     return [entry[3] for entry in sorted(shown)]
@@ -260,7 +259,6 @@ def _lay_out(transaction: Transaction, pool: Pool, place: str) -> None:
     transaction.set_prefixes(pool)
     pool.prefixes = own
     for block in pool.prefixes:
-        assert pool.routing_domain_id is not None
         other = transaction.pool_prefix_at(pool.routing_domain_id, block)
         if other is not None:
             raise Conflict(

@@ -114,22 +114,22 @@ def _take(transaction: Transaction, pool_name: Any, block: Block, place: str) ->
 def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
     item = check_options(item, _SUBNET_OPTIONS, place)
     wanted = {key: item.get(key) for key in ("name", "service", "bandwidth", "security_profile", "location", "node")}
-    request = read_request({**wanted, "labels": item.get("labels"), "prefix": item.get("cidr")}, place)
-    assert request.prefix is not None
+    block = parse_prefix(item.get("cidr"), f"{place}.cidr")
+    request = read_request({**wanted, "labels": item.get("labels"), "prefix": format_block(block)}, place)
     status = choice(item.get("status", "active"), f"{place}.status", STATUSES)
     stored = transaction.subnets_named([request.name]).get(request.name)
     if stored is not None:
-        if stored.block != request.prefix:
+        if stored.block != block:
             raise Conflict(
                 f"'{request.name}' holds {format_block(stored.block)} in this ledger.", parameter=f"{place}.name"
             )
         return False
-    pool = _take(transaction, item.get("pool"), request.prefix, place)
+    pool = _take(transaction, item.get("pool"), block, place)
     expires = item.get("expires_at")
     subnet = Subnet(
         name=request.name,
         pool_id=pool.id,
-        block=request.prefix,
+        block=block,
         service=request.service,
         addresses=item.get("addresses"),
         bandwidth=request.bandwidth,
@@ -147,7 +147,7 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
         updated_at=transaction.now,
     )
     transaction.insert_subnet(subnet)
-    transaction.occupy(pool, request.prefix, "subnet", subnet_id=subnet.id)
+    transaction.occupy(pool, block, "subnet", subnet_id=subnet.id)
     pool.bandwidth_used += request.bandwidth or 0
     transaction.touch_pool(pool)
     transaction.event("subnet.imported", "subnet", subnet.name, None, subnet_event(subnet))

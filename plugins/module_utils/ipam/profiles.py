@@ -53,10 +53,10 @@ def _set(transaction: Transaction, name: str, rules: dict[str, Any] | None) -> d
     if before != after:
         transaction.set_profile(name, rules)
         kind = "profile.removed" if after is None else "profile.declared" if before is None else "profile.changed"
-        transaction.event(kind, "profile", name, before and to_json(before), after and to_json(after))
-        for node in {subnet.node for subnet in transaction.subnets("security_profile = ?", (name,))} - {None}:
-            assert node is not None
-            transaction.next_revision(node)
+        sides = [None if side is None else to_json(side) for side in (before, after)]
+        transaction.event(kind, "profile", name, *sides)
+        for subnet in transaction.subnets("security_profile = ? AND node IS NOT NULL", (name,)):
+            transaction.next_revision(subnet.node or "")
     return {"name": name, "before": before, "after": after}
 
 
@@ -94,13 +94,15 @@ def access_lists(subnet: Subnet, rules: Mapping[str, Any]) -> tuple[AccessList, 
     prefix, family = format_block(subnet.block), subnet.block.family
     allow = [{"name": "any", "action": "accept"}]
     lists = []
-    for direction, end, suffix in (("inbound", "destination", "in"), ("outbound", "source", "out")):
+    for direction, suffix in (("inbound", "in"), ("outbound", "out")):
         entries = [AccessEntry("established", "accept", established=True)] if rules["stateful"] else []
         for raw in allow if rules[direction] is None else rules[direction]:
             entry = _for_family(AccessEntry(**raw), family)
             if entry is not None:
-                entries.append(replace(entry, **{end: getattr(entry, end) or prefix}))
-        if direction == "outbound":
+                entries.append(entry)
+        if direction == "inbound":
+            entries = [replace(entry, destination=entry.destination or prefix) for entry in entries]
+        else:
             entries = [replace(entry, source=entry.source or prefix) for entry in entries]
         lists.append(AccessList(f"shadownet-{subnet.interface}-{suffix}", tuple(entries), "drop"))
     return lists[0], lists[1]

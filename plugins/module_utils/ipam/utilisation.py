@@ -24,7 +24,7 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
     found = []
     for pool in transaction.pools().values():
         for family in sorted({prefix.family for prefix in pool.prefixes}):
-            entry = sums.get((pool.id or 0, family), {})
+            entry = sums.get((pool.id, family), {})
             total = sum(prefix.size for prefix in pool.prefixes if prefix.family == family)
             excluded = entry.get("excluded", 0)
             used, resting = entry.get("subnet", 0), entry.get("quarantine", 0)

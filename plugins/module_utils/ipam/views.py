@@ -167,7 +167,7 @@ def _holders(transaction: Transaction, address: Any) -> list[int]:
     """Ids of the subnets, one for each routing domain at most, that hold an address."""
     family, value = parse_address(address, "address")
     domains = {pool.routing_domain_id for pool in transaction.pools().values()}
-    held = (transaction.occupied_at(domain, family, value) for domain in domains if domain is not None)
+    held = (transaction.occupied_at(domain, family, value) for domain in domains)
     return [item.subnet_id for item in held if item is not None and item.subnet_id is not None]
 
 
@@ -188,4 +188,3 @@ def named_subnets(transaction: Transaction, names: Sequence[Any], parameter: str
 def count_by_status(transaction: Transaction) -> dict[str, int]:
     """Number of subnets by status."""
     return {**dict.fromkeys(STATUSES, 0), **transaction.count_subnets()}
-

@@ -192,9 +192,7 @@ class FreeSpace:
 
     def give(self, start: int, prefix_length: int) -> None:
         """Gives a block back, and merges it with its buddies inside its pool prefix."""
-        limit = next(
-            prefix.prefix_length for prefix in self._prefixes if prefix.start <= start <= prefix.last
-        )
+        limit = next(prefix.prefix_length for prefix in self._prefixes if prefix.start <= start <= prefix.last)
         while prefix_length > limit:
             buddy = start ^ (1 << (self._bits - prefix_length))
             at = self._class(prefix_length)
@@ -206,9 +204,7 @@ class FreeSpace:
 
     def reset(self, blocks: list[Block]) -> None:
         """Replaces all free space of the pool and family by ``blocks``."""
-        self._store.execute(
-            "DELETE FROM free_block WHERE pool_id = ? AND family = ?", (self._pool_id, self.family)
-        )
+        self._store.execute("DELETE FROM free_block WHERE pool_id = ? AND family = ?", (self._pool_id, self.family))
         self._classes, self._surveyed = {}, True
         for block in blocks:
             self._class(block.prefix_length).add(block.start)

@@ -136,14 +136,17 @@ class SqliteStore:
         check_file(source)
         with tempfile.TemporaryDirectory(prefix="shadownet-") as folder:
             copy_path = Path(folder) / "copy.db"
-            with self._translated(source):
-                with closing(sqlite3.connect(f"{source.resolve().as_uri()}?mode=ro", uri=True)) as original:
-                    with closing(sqlite3.connect(copy_path, isolation_level=None)) as copy:
-                        original.backup(copy)
-                        _apply(copy, MIGRATIONS[_version(copy) :], _version(copy))
-                        if copy.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                            raise LedgerUnusable(f"{source} is damaged.", fix="Choose another backup.")
-                        copy.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            uri = f"{source.resolve().as_uri()}?mode=ro"
+            with (
+                self._translated(source),
+                closing(sqlite3.connect(uri, uri=True)) as original,
+                closing(sqlite3.connect(copy_path, isolation_level=None)) as copy,
+            ):
+                original.backup(copy)
+                _apply(copy, MIGRATIONS[_version(copy) :], _version(copy))
+                if copy.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                    raise LedgerUnusable(f"{source} is damaged.", fix="Choose another backup.")
+                copy.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
             with self._translated(), closing(sqlite3.connect(copy_path)) as copy:
                 copy.backup(self._connection)
                 self._execute("PRAGMA journal_mode = WAL")

@@ -98,7 +98,7 @@ class Transaction:
             rows = self._store.execute(f"SELECT {POOL_COLUMNS} FROM pool ORDER BY id").fetchall()
             found = [read_pool(row, domains[row[3]], prefixes.get(row[0], [])) for row in rows]
             self._pools = {pool.name: pool for pool in found}
-            self._by_id = {pool.id: pool for pool in found if pool.id is not None}
+            self._by_id = {pool.id: pool for pool in found}
         return self._pools
 
     def pool_of(self, pool_id: int) -> Pool:
@@ -118,7 +118,7 @@ class Transaction:
         """Stores a pool's own row (not its prefixes); a new one gets its id."""
         pools = self.pools()
         pool.routing_domain_id = self.routing_domain(pool.routing_domain)
-        if pool.id is None:
+        if not pool.id:
             pool.id = self._store.last_id("pool") + 1
             self._store.execute(
                 f"INSERT INTO pool ({POOL_COLUMNS}) VALUES ({_marks(len(pool_row(pool)))})", pool_row(pool)
@@ -130,7 +130,6 @@ class Transaction:
 
     def touch_pool(self, pool: Pool) -> None:
         """Notes that ``bandwidth_used``, ``turn`` or ``cursors`` of a stored pool changed."""
-        assert pool.id is not None
         self._dirty_pools[pool.id] = pool
 
     def set_prefixes(self, pool: Pool) -> None:
@@ -172,7 +171,6 @@ class Transaction:
 
     def free_space(self, pool: Pool, family: int) -> FreeSpace:
         """The free blocks of a pool and family, as this transaction sees them."""
-        assert pool.id is not None
         found = self._free.get((pool.id, family))
         if found is None:
             found = self._free[pool.id, family] = FreeSpace(self._store, pool.id, family, pool.prefixes)
@@ -180,7 +178,7 @@ class Transaction:
 
     def _forget_free(self, pool: Pool) -> None:
         for family in (4, 6):
-            self._free.pop((pool.id or 0, family), None)
+            self._free.pop((pool.id, family), None)
 
     # -- occupied space
 
@@ -321,7 +319,7 @@ class Transaction:
         """Stores a new subnet; it gets its id unless it brings one (adopted from a node)."""
         if not self._next_subnet_id:
             self._next_subnet_id = self._store.last_id("subnet") + 1
-        if subnet.id is None:
+        if not subnet.id:
             subnet.id = self._next_subnet_id
         self._next_subnet_id = max(self._next_subnet_id, subnet.id + 1)
         self._new_subnets.append(subnet_row(subnet))

@@ -67,9 +67,7 @@ def _tiling_problems(store: SqliteStore, pool: Pool, prefix: Block, seen: dict[s
     family, bounds = prefix.family, (pack(prefix.start), pack(prefix.last))
     expected = prefix.start
     unmerged: Block | None = None
-    rows = store.execute(
-        _ROWS, (pool.routing_domain_id, pool.id, family, *bounds, pool.id, family, *bounds)
-    )
+    rows = store.execute(_ROWS, (pool.routing_domain_id, pool.id, family, *bounds, pool.id, family, *bounds))
     for blob, length, last, free in rows:
         block = Block(family, unpack(blob), length)
         seen["free_block" if free else "occupied"] += 1

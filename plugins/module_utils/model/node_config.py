@@ -401,9 +401,7 @@ def _access_entry(data: Any, parameter: str) -> AccessEntry:
 
 
 def _missing_action(parameter: str) -> str:
-    raise InvalidInput(
-        "is required.", parameter=f"{parameter}.action", fix=f"Choose one of {', '.join(ACTIONS)}."
-    )
+    raise InvalidInput("is required.", parameter=f"{parameter}.action", fix=f"Choose one of {', '.join(ACTIONS)}.")
 
 
 def _access_list(data: Any, parameter: str) -> AccessList:

@@ -37,7 +37,7 @@ class Pool:
     """One pool as the ledger keeps it.
 
     Attributes:
-        id: None until the ledger has stored it.
+        id, routing_domain_id: 0 until the ledger has stored it.
         prefixes: what the pool was given, sorted by family and address.
         excluded: prefixes and ranges inside ``prefixes`` that are never handed out, as the user wrote them.
         location: only requests without a location or with this one match.
@@ -67,8 +67,8 @@ class Pool:
     workload_cap: float | None = None
     routing_domain: str = DEFAULT_ROUTING_DOMAIN
     dns_servers: list[str] = field(default_factory=list)
-    id: int | None = None
-    routing_domain_id: int | None = None
+    id: int = 0
+    routing_domain_id: int = 0
     bandwidth_used: int = 0
     turn: int = 0
     cursors: dict[int, int] = field(default_factory=lambda: {4: 0, 6: 0})

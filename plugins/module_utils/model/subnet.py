@@ -47,7 +47,7 @@ class Subnet:
     """One subnet as the ledger keeps it. Times are milliseconds since the epoch, UTC.
 
     Attributes:
-        id: None until stored; never used again for another subnet.
+        id: 0 until stored; never used again for another subnet.
         addresses: what the request asked for, None where it asked by prefix.
         wanted: the service wants it. False from release on; with status ``error`` it tells which push failed.
         reason: with status ``error``: the node's words.
@@ -72,7 +72,7 @@ class Subnet:
     revision: int = 0
     created_at: int = 0
     updated_at: int = 0
-    id: int | None = None
+    id: int = 0
 
     @property
     def interface(self) -> str | None:
