@@ -24,7 +24,7 @@ CALLBACKS = Path(__file__).parent / "callback_plugins"
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task on one host. ``status`` is ok, changed, failed, skipped or unreachable."""
+    """One task on one host, and how long it took. ``status`` is ok, changed, failed, skipped or unreachable."""
 
     task: str
     action: str
@@ -32,6 +32,7 @@ class TaskResult:
     status: str
     ignored: bool
     result: dict[str, Any]
+    seconds: float = 0.0
 
     @property
     def changed(self) -> bool:

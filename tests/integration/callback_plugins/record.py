@@ -18,6 +18,7 @@ options:
 """
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,10 @@ class CallbackModule(CallbackBase):
     CALLBACK_NAME = "record"
     CALLBACK_NEEDS_ENABLED = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._began: dict[tuple[str, str], float] = {}
+
     def _write(self, line: dict[str, Any]) -> None:
         with Path(self.get_option("path")).open("a") as file:
             file.write(json.dumps(line, default=str) + "\n")
@@ -40,6 +45,7 @@ class CallbackModule(CallbackBase):
         task = outcome._task if old else outcome.task
         host = outcome._host if old else outcome.host
         result = outcome._result if old else outcome.result
+        began = self._began.get((host.get_name(), task._uuid))
         self._write(
             {
                 "task": task.get_name(),
@@ -48,8 +54,12 @@ class CallbackModule(CallbackBase):
                 "status": "changed" if status == "ok" and result.get("changed") else status,
                 "ignored": bool(task.ignore_errors),
                 "result": dict(result),
+                "seconds": 0.0 if began is None else time.monotonic() - began,
             }
         )
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        self._began[host.get_name(), task._uuid] = time.monotonic()
 
     def v2_runner_on_ok(self, result: Any) -> None:
         self._task("ok", result)
