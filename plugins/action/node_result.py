@@ -25,7 +25,7 @@ class ActionModule(LedgerAction):
         with ledger.transaction(actor, check=check) as transaction:
             for result in [options] if options["results"] is None else options["results"]:
                 confirmed, moved = node_result(
-                    transaction, result["node"], result["revision"], not result["failed"], result["message"]
+                    transaction, result["node"], result["revision"], not result["failed"], result["reason"]
                 )
                 changed = changed or confirmed or bool(moved)
                 for item in moved:

@@ -26,7 +26,7 @@ options:
     description: Whether the push failed.
     type: bool
     default: false
-  message: &message
+  reason: &reason
     description: The node's words, if it failed.
     type: str
   results:
@@ -42,7 +42,7 @@ options:
         <<: *revision
         required: true
       failed: *failed
-      message: *message
+      reason: *reason
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
@@ -66,7 +66,7 @@ EXAMPLES = r"""
         node: "{{ inventory_hostname }}"
         revision: "{{ wanted.revision }}"
         failed: "{{ push is failed }}"
-        message: "{{ push.msg | default(omit) }}"
+        reason: "{{ push.msg | default(omit) }}"
 """
 
 RETURN = r"""
@@ -86,7 +86,7 @@ ARGUMENTS = {
         "node": {"type": "str"},
         "revision": {"type": "int"},
         "failed": {"type": "bool", "default": False},
-        "message": {"type": "str"},
+        "reason": {"type": "str"},
         "results": {
             "type": "list",
             "elements": "dict",
@@ -94,11 +94,11 @@ ARGUMENTS = {
                 "node": {"type": "str", "required": True},
                 "revision": {"type": "int", "required": True},
                 "failed": {"type": "bool", "default": False},
-                "message": {"type": "str"},
+                "reason": {"type": "str"},
             },
         },
     },
-    "mutually_exclusive": [("results", "node"), ("results", "revision"), ("results", "message")],
+    "mutually_exclusive": [("results", "node"), ("results", "revision"), ("results", "reason")],
     "required_one_of": [("node", "results")],
     "required_together": [("node", "revision")],
 }

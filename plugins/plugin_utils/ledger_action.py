@@ -49,7 +49,7 @@ class LedgerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Entry point of Ansible."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        _, options = self.validate_argument_spec(**self.ARGUMENTS)
+        options = self.validate_argument_spec(**self.ARGUMENTS)[1]
         check = bool(self._task.check_mode)
         try:
             require_netaddr()

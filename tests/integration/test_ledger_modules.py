@@ -101,9 +101,7 @@ def test_a_push_moves_subnets_on(book: Ansible) -> None:
             task("node_result", node="fe1", revision="{{ node_config_info.revision }}"),
             task("subnet", requests=[{"name": "web"}, {"name": "p2p"}, {"name": "nobody"}], state="absent"),
             task("node_config_info", node="fe1"),
-            task(
-                "node_result", node="fe1", revision="{{ node_config_info.revision }}", failed=True, message="no route"
-            ),
+            task("node_result", node="fe1", revision="{{ node_config_info.revision }}", failed=True, reason="no route"),
             task("subnet_info", status=["error"]),
             task("node_result", node="fe1", revision="{{ node_config_info.revision }}"),
             task("subnet_info"),
@@ -210,7 +208,7 @@ def test_backup_restore_and_adoption(book: Ansible, tmp_path: Path) -> None:
             task("ledger", state="verified"),
         ]
     ).ok()
-    _, allocated, held, after = results(run, "subnet")
+    allocated, held, after = results(run, "subnet")[1:]
     assert "reconcile" in held["msg"]
     adopted = results(run, "ledger")[2]["adopted"]
     assert [(item["name"], item["adopted"]) for item in adopted] == [("late", True)]
@@ -233,7 +231,7 @@ def test_export_and_import(book: Ansible, tmp_path: Path) -> None:
             task("subnet_info", ledger=other),
         ]
     ).ok()
-    written, same, taken, again, _ = results(run, "ledger")
+    written, same, taken, again = results(run, "ledger")[:4]
     assert [written["changed"], same["changed"], taken["changed"], again["changed"]] == [True, False, True, False]
     assert taken["imported"] == {"pools": 1, "security_profiles": 0, "subnets": 2, "quarantine": 1}
     assert [item["name"] for item in run.task("subnet_info")["subnets"]] == ["web", "web6"]

@@ -100,7 +100,7 @@ def _adopt_one(transaction: Transaction, node: str, interface: Interface, number
 
 
 def _block_of(address: str) -> Block:
-    text, _, length = address.partition("/")
+    text, length = address.split("/")
     family, value = parse_address(text, "addresses")
     size = 1 << ((32 if family == 4 else 128) - int(length))
     return Block(family, value // size * size, int(length))

@@ -108,7 +108,7 @@ def _allocate(transaction: Transaction, request: Request, resting: Sequence[Occu
 
 def _culprit(request: Request, refusals: Sequence[tuple[str, str]]) -> str:
     """The option that all pools refuse for, else the request as a whole."""
-    options = {reason.partition(":")[0] for _, reason in refusals}
+    options = {refusal[1].partition(":")[0] for refusal in refusals}
     only = options.pop() if len(options) == 1 else ""
     return (
         f"{request.parameter}.{only}"

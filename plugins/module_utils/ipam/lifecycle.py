@@ -24,17 +24,17 @@ class Moved(NamedTuple):
     after: str | None
 
 
-def release(transaction: Transaction, keys: Sequence[tuple[str | None, int | None, str]]) -> list[Moved | None]:
+def release(transaction: Transaction, keys: Sequence[str | int]) -> list[Moved | None]:
     """Releases subnets by name or id; for one that is not there (any more) the answer is None.
 
     A subnet on a node becomes ``releasing`` until the node has confirmed; one without a node goes to
     quarantine at once.
     """
     expire(transaction)
-    named = transaction.subnets_named([name for name, _, _ in keys if name is not None])
+    named = transaction.subnets_named([key for key in keys if isinstance(key, str)])
     results: list[Moved | None] = []
-    for name, number, _ in keys:
-        subnet = named.get(name) if name is not None else transaction.subnet_of(number or 0)
+    for key in keys:
+        subnet = named.get(key) if isinstance(key, str) else transaction.subnet_of(key)
         if subnet is None:
             results.append(None)
         elif not subnet.wanted:
@@ -85,7 +85,7 @@ def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
     """
     if transaction.clock_behind:
         return 0
-    most = 2**31 if limit is None else limit
+    most = -1 if limit is None else limit
     subnets = transaction.subnets_expired(most)
     for subnet in subnets:
         _release(transaction, subnet, "subnet.expired")

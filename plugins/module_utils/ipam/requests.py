@@ -106,19 +106,15 @@ def _read_size(request: Request, given: Mapping[str, Any], parameter: str) -> No
     request.prefix_length = length
 
 
-def read_keys(items: Sequence[Any], parameter: str = "requests") -> list[tuple[str | None, int | None, str]]:
-    """For releases: each item's name or id, and where it was written. Raises InvalidInput."""
-    keys: list[tuple[str | None, int | None, str]] = []
+def read_keys(items: Sequence[Any], parameter: str = "requests") -> list[str | int]:
+    """For releases: each item's name, or else its id. Raises InvalidInput."""
+    keys: list[str | int] = []
     for index, item in enumerate(items):
         place = f"{parameter}[{index}]"
         data = check_options(item, (*OPTIONS, "id"), place)
         name, number = data.get("name"), data.get("id")
         if (name is None) == (number is None):
             raise InvalidInput("names no subnet.", parameter=place, fix="Give its name or its id.")
-        keys.append(
-            (None, integer(number, f"{place}.id", 1, 2**62), place)
-            if name is None
-            else (check_name(name, f"{place}.name"), None, place)
-        )
-    check_distinct([str(key[:2]) for key in keys], parameter)
+        keys.append(integer(number, f"{place}.id", 1, 2**62) if name is None else check_name(name, f"{place}.name"))
+    check_distinct([f"id {key}" if isinstance(key, int) else key for key in keys], parameter)
     return keys

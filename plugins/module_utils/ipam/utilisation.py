@@ -14,13 +14,18 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
     """Per pool and family: addresses in all, handed out, in quarantine, excluded, free; numbers of subnets.
 
     ``used_percent`` counts quarantine as used, because nobody else can have it yet. ``largest_free`` is the
-    prefix length of the largest free block, None when the pool is full.
+    prefix length of the largest free block, None when the pool is full. For a snapshot only: it moves on in memory
+    what has expired.
     """
     sums: dict[tuple[int, int], dict[str, int]] = {}
     for pool_id, kind, family, length, count in transaction.count_occupied():
         entry = sums.setdefault((pool_id, family), {})
         entry[kind] = entry.get(kind, 0) + (count << (FAMILY_BITS[family] - length))
         entry[f"{kind}_count"] = entry.get(f"{kind}_count", 0) + count
+    # What a writer would free first counts as free already. A snapshot never writes this.
+    for item in transaction.quarantine_ended():
+        pool = transaction.pool_of(item.pool_id)
+        transaction.free_space(pool, item.block.family).give(item.block.start, item.block.prefix_length)
     found = []
     for pool in transaction.pools().values():
         for family in sorted({prefix.family for prefix in pool.prefixes}):

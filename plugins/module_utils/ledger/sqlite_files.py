@@ -30,7 +30,7 @@ def file_system_type(path: Path, mountinfo: str | None = None) -> str:
     place = os.path.realpath(path)
     found, kind = "", ""
     for line in mountinfo.splitlines():
-        left, _, right = line.partition(" - ")
+        left, right = line.split(" - ", 1)
         point = left.split(" ")[4].encode().decode("unicode_escape")
         inside = place == point or place.startswith(point.rstrip("/") + "/")
         # Later lines lie over earlier ones at the same mount point.

@@ -268,7 +268,7 @@ class Transaction:
                 found.setdefault(row[7], []).append(_read_occupied(row))
         return found
 
-    def quarantine_ended(self, limit: int) -> list[Occupied]:
+    def quarantine_ended(self, limit: int = -1) -> list[Occupied]:
         """Prefixes whose quarantine is over, oldest first."""
         rows = self._store.execute(
             f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE until <= ? ORDER BY until LIMIT ?", (self.now, limit)
