@@ -262,7 +262,8 @@ class Transaction:
         for at in range(0, len(names), _CHUNK):
             part = names[at : at + _CHUNK]
             for row in self._store.execute(
-                f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE name IN ({_marks(len(part))}) ORDER BY until DESC",
+                f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE name IN ({_marks(len(part))}) "
+                "ORDER BY until DESC, routing_domain_id, family, start",
                 part,
             ):
                 found.setdefault(row[7], []).append(_read_occupied(row))
@@ -348,11 +349,7 @@ class Transaction:
     def nodes(self) -> dict[str, tuple[int, int]]:
         """Per node the revision of its desired configuration, and the one that it confirmed last."""
         rows = self._store.execute("SELECT name, revision, applied_revision FROM node ORDER BY name").fetchall()
-        return {**{row[0]: (row[1], row[2]) for row in rows}, **self._pending_revisions(rows)}
-
-    def _pending_revisions(self, rows: Sequence[Any]) -> dict[str, tuple[int, int]]:
-        applied = {row[0]: row[2] for row in rows}
-        return {name: (revision, applied.get(name, 0)) for name, revision in self._revisions.items()}
+        return {row[0]: (row[1], row[2]) for row in rows}
 
     def next_revision(self, node: str) -> int:
         """Revision of the node's desired configuration that this transaction makes; the same for all its changes."""
