@@ -224,25 +224,32 @@ def _routes(have: Iterable[Route], want: Iterable[Route], gone: set[str]) -> tup
     """What goes first and what comes last. By hand, several routes may share prefix and metric: all are seen."""
     standing: dict[tuple[str, int | None], list[Route]] = {}
     for route in have:
-        standing.setdefault((route.prefix, route.metric), []).append(route)
+        place = (route.prefix, route.metric)
+        if place in standing:
+            standing[place].append(route)
+        else:
+            standing[place] = [route]
     out: list[Change] = []
     come: list[Change] = []
     for route in want:
         old = standing.pop((route.prefix, route.metric), None)
         if old is None:
             come.append(Change("add", "route", route_key(route), after=_route_plain(route)))
-            continue
-        good = next((one for one in old if one.interface not in gone and _serves(one, route)), None)
-        rest = [one for one in old if one is not good]
-        replaced = None
-        if good is None:
-            replaced = next((one for one in rest if one.interface not in gone), None)
-        out += [_route_gone(one) for one in rest if one is not replaced]
-        if replaced is not None:
-            before, after = _route_plain(replaced), _route_plain(route)
-            come.append(Change("change", "route", route_key(route), before=before, after=after))
-        elif good is None:
-            come.append(Change("add", "route", route_key(route), after=_route_plain(route)))
+        elif len(old) != 1 or old[0].interface in gone or not _serves(old[0], route):
+            _replace_route(old, route, gone, out, come)
     for left in standing.values():
         out += [_route_gone(one) for one in left]
     return out, come
+
+
+def _replace_route(old: list[Route], route: Route, gone: set[str], out: list[Change], come: list[Change]) -> None:
+    """Leaves of ``old`` at most one route that serves; what goes with its interface anyway is an add, not a change."""
+    good = next((one for one in old if one.interface not in gone and _serves(one, route)), None)
+    rest = [one for one in old if one is not good]
+    replaced = None if good else next((one for one in rest if one.interface not in gone), None)
+    out += [_route_gone(one) for one in rest if one is not replaced]
+    if replaced is not None:
+        before, after = _route_plain(replaced), _route_plain(route)
+        come.append(Change("change", "route", route_key(route), before=before, after=after))
+    elif good is None:
+        come.append(Change("add", "route", route_key(route), after=_route_plain(route)))

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ..model.node_config import NodeConfig
+from .change import Change
 from .diff import transition
 from .target import target
 from .transport import Foreign
@@ -19,15 +21,27 @@ def classify(current: NodeConfig, desired: NodeConfig, foreign: Foreign | None =
         wanted), ``leaked`` (ours, not wanted) or ``foreign`` (not ours, and in the way of what is wanted);
         ``object`` the kind of object, ``key`` its name, ``wanted`` and ``found`` its two forms or None.
     """
-    foreign = foreign or Foreign()
+    return from_changes(transition(current, target(current, desired, "overridden")), foreign or Foreign())
+
+
+def from_changes(changes: Iterable[Change], foreign: Foreign) -> list[dict[str, Any]]:
+    """The same, told from the changes that would repair it."""
     found: dict[tuple[str, str], dict[str, Any]] = {}
-    for change in transition(current, target(current, desired, "overridden")):
+    for change in changes:
         place = (change.kind, change.key)
-        item = found.setdefault(
-            place, {"kind": "", "object": change.kind, "key": change.key, "wanted": None, "found": None}
-        )
-        item["wanted"] = item["wanted"] or change.after
-        item["found"] = item["found"] or change.before
+        item = found.get(place)
+        if item is None:
+            item = {
+                "kind": "",
+                "object": change.kind,
+                "key": change.key,
+                "wanted": change.after,
+                "found": change.before,
+            }
+            found[place] = item
+        else:
+            item["wanted"] = item["wanted"] or change.after
+            item["found"] = item["found"] or change.before
     for item in found.values():
         item["kind"] = "leaked" if item["wanted"] is None else "missing" if item["found"] is None else "changed"
         if item["kind"] == "missing":

@@ -11,9 +11,9 @@ from ..model.node_config import NodeConfig
 from .change import Change
 from .check import check
 from .diff import transition
-from .drift import classify
+from .drift import from_changes
 from .target import target
-from .transport import Transport
+from .transport import Foreign, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +24,7 @@ class PushResult:
         before, after: what is ours on the node, before and after.
         changes: what was done, in order.
         changed: whether anything was.
-        drift: how the node differed from what the push leads to, as ``drift.classify`` has it.
+        foreign: what is not ours and could be in the way.
         warnings: for a person to read.
     """
 
@@ -32,8 +32,13 @@ class PushResult:
     after: NodeConfig
     changes: tuple[Change, ...] = ()
     changed: bool = False
-    drift: list[dict[str, Any]] = field(default_factory=list)
+    foreign: Foreign = field(default_factory=Foreign)
     warnings: tuple[str, ...] = ()
+
+    @property
+    def drift(self) -> list[dict[str, Any]]:
+        """How the node differed from what the push leads to, as ``drift.classify`` has it."""
+        return from_changes(self.changes, self.foreign)
 
 
 def push(
@@ -62,10 +67,9 @@ def push(
     wanted = target(current.config, desired, state)
     changes = transition(current.config, wanted)
     check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
-    drift = classify(current.config, wanted, current.foreign) if changes else []
     if check_mode or not changes:
         after = wanted if changes else current.config
-        return PushResult(current.config, after, tuple(changes), bool(changes), drift)
+        return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign)
     applied = transport.apply(changes)
     try:
         after = transport.read().config
@@ -83,4 +87,4 @@ def push(
             fix="Something else may be changing this node; try again.",
         )
     applied.confirm()
-    return PushResult(current.config, after, tuple(changes), True, drift)
+    return PushResult(current.config, after, tuple(changes), True, current.foreign)

@@ -68,6 +68,8 @@ class Run:
             self._some(self._late)
         except KernelRefused as refused:
             raise self._back(refused) from None
+        except OSError as error:
+            raise self._back(KernelRefused(error.errno or errno.ETIMEDOUT, "netlink socket")) from None
         except BaseException:
             self._undo.undo()
             raise
@@ -123,49 +125,60 @@ class Run:
     # Routes
 
     def _routes(self, changes: Sequence[Change]) -> None:
+        encoder = routes.Encoder(self._index)
         requests: list[routes.Request] = []
-        back: list[routes.Request] = []
         owners: list[Change] = []
-        index = self._index
         for change in changes:
             self._change = change
             if change.before is not None:
-                requests.append(routes.deleting(change.before, index))
-                back.append(routes.adding(change.before, index))
+                requests.append(encoder.deleting(change.before))
                 owners.append(change)
             if change.after is not None:
-                requests.append(routes.adding(change.after, index))
-                back.append(routes.deleting(change.after, index))
+                requests.append(encoder.adding(change.after))
                 owners.append(change)
-        refused, sent = self._wire.batch(requests)
-        undone = {one.index for one in refused}
-        self._undo.add(lambda: self._routes_back([back[i] for i in range(sent) if i not in undone]))
-        for one in refused:
-            if requests[one.index][0] == routes.DELROUTE and snapshot.gone(one):
-                continue
-            self._change = owners[one.index]
-            raise one
-        if sent < len(requests):  # only removals of what was gone were refused: the rest has yet to be sent
-            self._routes_rest(requests[sent:], back[sent:], owners[sent:])
-
-    def _routes_rest(
-        self, requests: list[routes.Request], back: list[routes.Request], owners: Sequence[Change]
-    ) -> None:
-        for request, reverse, owner in zip(requests, back, owners, strict=True):
-            self._change = owner
+        sent = 0
+        while sent < len(requests):
+            # The rest is sent once more only after removals of what had gone already.
+            start = sent
             try:
-                self._wire.talk(*request)
-            except KernelRefused as refused:
-                if request[0] == routes.DELROUTE and snapshot.gone(refused):
-                    continue
+                refused, count = self._wire.batch(requests[start:] if start else requests)
+            except OSError:  # what of it was done is unknown: the way back takes all of it
+                self._undo_routes(encoder, requests, owners, range(start, len(requests)), set())
                 raise
-            self._undo.add(lambda one=reverse: self._wire.talk(*one))  # type: ignore[misc]
-
-    def _routes_back(self, requests: list[routes.Request]) -> None:
-        refused, _sent = self._wire.batch(requests[::-1], keep_going=True)
-        for one in refused:
-            if one.code != errno.EEXIST and not snapshot.gone(one):
+            sent = start + count
+            self._undo_routes(encoder, requests, owners, range(start, sent), {one.index + start for one in refused})
+            for one in refused:
+                at = one.index + start
+                if requests[at][0] == routes.DELROUTE and snapshot.gone(one):
+                    continue
+                self._change = owners[at]
                 raise one
+
+    def _undo_routes(
+        self,
+        encoder: routes.Encoder,
+        requests: list[routes.Request],
+        owners: list[Change],
+        done: range,
+        refused: set[int],
+    ) -> None:
+        """The messages of the way back are only packed when it is taken."""
+
+        def back() -> None:
+            reverse = []
+            for at in reversed(done):
+                if at in refused:
+                    continue
+                if requests[at][0] == routes.DELROUTE:
+                    reverse.append(encoder.adding(owners[at].before or {}))
+                else:
+                    reverse.append(encoder.deleting(owners[at].after or {}))
+            failed, _sent = self._wire.batch(reverse, keep_going=True)
+            for one in failed:
+                if one.code != errno.EEXIST and not snapshot.gone(one):
+                    raise one
+
+        self._undo.add(back)
 
     # Links
 
@@ -207,7 +220,8 @@ class Run:
             return
         if not link.ours:
             raise KernelRefused(errno.EPERM, f"interface {change.key} is no longer ours")
-        self._removed[change.key] = self._snapshot(link)
+        if change not in self._late:  # those have been remembered while they were up
+            self._removed[change.key] = self._snapshot(link)
         self._numbers.clear()
         self._wire.talk(*links.deleting(link.index))
 

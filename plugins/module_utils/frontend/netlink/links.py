@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -134,8 +135,11 @@ def making(
     """Makes a link, down; with the number and hardware address of ``like`` when it comes back after a refusal."""
     kind = wanted["type"]
     parts = [_BODY.pack(0, 0, 0, like.index if like else 0, 0, 0), pack_text(_IFNAME, wanted["name"])]
-    if like is not None and like.mac and kind != "macvlan":
+    if like is not None and any(like.mac) and kind != "macvlan":
         parts.append(pack(_ADDRESS, like.mac))
+    elif kind == "bridge":
+        # Of its own, or it would take that of whichever port comes and goes, and clients would lose their gateway.
+        parts.append(pack(_ADDRESS, _random_mac()))
     if like is not None:
         parts.append(pack_u32(_TXQLEN, like.queue))
     if wanted.get("parent") and kind in ("macvlan", "vlan"):
@@ -143,6 +147,12 @@ def making(
     data = _kind_data(wanted, index, peer_like)
     parts.append(nest(_LINKINFO, pack_text(_KIND, kind), *([nest(_DATA, data)] if data else [])))
     return NEWLINK, CREATE | EXCL, b"".join(parts)
+
+
+def _random_mac() -> bytes:
+    """Locally administered, unicast."""
+    first, *rest = os.urandom(6)
+    return bytes([first & 0xFC | 0x02, *rest])
 
 
 def _kind_data(wanted: Mapping[str, Any], index: Callable[[str], int], peer_like: Link | None) -> bytes:

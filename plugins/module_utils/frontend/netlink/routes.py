@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import struct
 from collections.abc import Callable, Iterable, Mapping
+from socket import inet_pton
 from typing import Any
 
 from ...model.node_config import Route
@@ -22,53 +23,60 @@ _UNIVERSE, _LINK, _NOWHERE = 0, 253, 255
 _TYPES = {1: "unicast", 2: "local", 6: "blackhole", 7: "unreachable", 8: "prohibit", 9: "throw"}
 _NUMBERS = {name: number for number, name in _TYPES.items()}
 _IPV6_METRIC = 1024
+_DST_AT = 20  # after the body and RTA_TABLE, where the kernel puts it
 _KEPT_FLAGS = 0x4 | 0x2  # onlink, pervasive; the others report state and are refused in a request
 
 Request = tuple[int, int, bytes]
 """Message type, flags and body, as ``Wire.batch`` takes them."""
 
 
-def encode(route: Mapping[str, Any], index: Callable[[str], int], adding: bool) -> bytes:
-    """The body that adds or deletes a route of ours.
+class Encoder:
+    """Packs the messages of many routes; what neighbours have in common is packed once."""
 
-    Args:
-        route: ``prefix``, ``type`` and perhaps ``next_hop``, ``interface``, ``metric``.
-        index: gives the number of an interface by its name; may raise.
-        adding: a body for ``NEWROUTE``; otherwise for ``DELROUTE``, which then matches this route alone.
-    """
-    address, _slash, length = route["prefix"].partition("/")
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    next_hop, interface, metric = route.get("next_hop"), route.get("interface"), route.get("metric")
-    scope = _NOWHERE
-    if adding:
-        direct = family == socket.AF_INET and next_hop is None and interface is not None
-        scope = _LINK if direct else _UNIVERSE
-    kind = _NUMBERS[route["type"]]
-    size = 16 if family == socket.AF_INET6 else 4
-    parts = [
-        _BODY.pack(family, int(length), 0, 0, MAIN_TABLE, OURS, scope, kind, 0),
-        _ATTRIBUTE.pack(4 + size, _DST),
-        socket.inet_pton(family, address),
-    ]
-    if metric is None and family == socket.AF_INET6:
-        metric = _IPV6_METRIC
-    if metric is not None:
-        parts.append(struct.pack("=HHI", 8, _PRIORITY, metric))
-    if next_hop is not None and "," not in next_hop:
-        parts += (_ATTRIBUTE.pack(4 + size, _GATEWAY), socket.inet_pton(family, next_hop))
-    if interface is not None and (next_hop is None or "," not in next_hop):
-        parts.append(struct.pack("=HHI", 8, _OIF, index(interface)))
-    return b"".join(parts)
+    def __init__(self, index: Callable[[str], int]) -> None:
+        """
+        Args:
+            index: gives the number of an interface by its name; may raise.
+        """
+        self._index = index
+        self._common: dict[tuple[object, ...], tuple[bytes, int, bytes]] = {}
 
+    def adding(self, route: Mapping[str, Any]) -> Request:
+        """Adds a route; EEXIST when any route has its prefix and metric. Never joins one to a multipath route."""
+        return NEWROUTE, CREATE | EXCL, self._body(route, adding=True)
 
-def adding(route: Mapping[str, Any], index: Callable[[str], int]) -> Request:
-    """Adds a route; EEXIST when any route has its prefix and metric. Never joins one to a multipath route."""
-    return NEWROUTE, CREATE | EXCL, encode(route, index, adding=True)
+    def deleting(self, route: Mapping[str, Any]) -> Request:
+        """Deletes exactly this route of ours."""
+        return DELROUTE, 0, self._body(route, adding=False)
 
+    def _body(self, route: Mapping[str, Any], adding: bool) -> bytes:
+        address, _slash, length = route["prefix"].partition("/")
+        get = route.get
+        key = (adding, ":" in address, length, route["type"], get("next_hop"), get("interface"), get("metric"))
+        common = self._common.get(key)
+        if common is None:
+            common = self._common[key] = self._pack(key)
+        return common[0] + inet_pton(common[1], address) + common[2]
 
-def deleting(route: Mapping[str, Any], index: Callable[[str], int]) -> Request:
-    """Deletes exactly this route of ours."""
-    return DELROUTE, 0, encode(route, index, adding=False)
+    def _pack(self, key: tuple[Any, ...]) -> tuple[bytes, int, bytes]:
+        """What stands before the destination, the family, and what stands after it."""
+        adding, six, length, kind, next_hop, interface, metric = key
+        family, size = (socket.AF_INET6, 16) if six else (socket.AF_INET, 4)
+        scope = _NOWHERE
+        if adding:
+            scope = _LINK if not six and next_hop is None and interface is not None else _UNIVERSE
+        head = _BODY.pack(family, int(length), 0, 0, MAIN_TABLE, OURS, scope, _NUMBERS[kind], 0)
+        tail = b""
+        if metric is None and six:
+            metric = _IPV6_METRIC
+        if metric is not None:
+            tail += struct.pack("=HHI", 8, _PRIORITY, metric)
+        if next_hop is None or "," not in next_hop:  # several next hops, made by hand, are deleted by their prefix
+            if next_hop is not None:
+                tail += _ATTRIBUTE.pack(4 + size, _GATEWAY) + inet_pton(family, next_hop)
+            if interface is not None:
+                tail += struct.pack("=HHI", 8, _OIF, self._index(interface))
+        return head + _ATTRIBUTE.pack(4 + size, _DST), family, tail
 
 
 def read(wire: Wire, names: Mapping[int, str]) -> list[Route]:
@@ -82,46 +90,61 @@ def read(wire: Wire, names: Mapping[int, str]) -> list[Route]:
         KernelRefused: the dump failed.
     """
     found: list[Route] = []
-    for family in (socket.AF_INET, socket.AF_INET6):
+    for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
         body = _BODY.pack(family, 0, 0, 0, MAIN_TABLE, OURS, 0, 0, 0)
+        start_of_dst = _ATTRIBUTE.pack(4 + size, _DST)
+        # Neighbours differ in their destination alone: everything else is decoded once.
+        common: dict[bytes, tuple[str, str | None, str | None, int | None] | None] = {}
         for data, start, end in _main_table(wire, body):
-            route = _decode(data, start, end, names)
-            if route is not None:
-                found.append(route)
+            at = start + _DST_AT
+            if data[at : at + 4] == start_of_dst:
+                destination = data[at + 4 : at + 4 + size]
+                rest = data[start:at] + data[at + 4 + size : end]
+            else:
+                destination, rest = _take_destination(data[start:end], size)
+            if rest not in common:
+                common[rest] = _decode(rest, names)
+            decoded = common[rest]
+            if decoded is not None:
+                kind, next_hop, interface, metric = decoded
+                prefix = f"{address_text(family, destination)}/{data[start + 1]}"
+                found.append(Route(prefix, kind, next_hop, interface, metric))
     return found
 
 
-def _decode(data: bytes, start: int, end: int, names: Mapping[int, str]) -> Route | None:
-    family, length, _source, _tos, table, protocol, _scope, kind, _flags = _BODY.unpack_from(data, start)
+def _take_destination(body: bytes, size: int) -> tuple[bytes, bytes]:
+    """The destination of a body, zeros if it has none, and the body without it."""
+    at = 12
+    while at + 4 <= len(body):
+        length, attribute = _ATTRIBUTE.unpack_from(body, at)
+        step = (max(length, 4) + 3) & ~3
+        if attribute == _DST:
+            return body[at + 4 : at + length], body[:at] + body[at + step :]
+        at += step
+    return bytes(size), body
+
+
+def _decode(body: bytes, names: Mapping[int, str]) -> tuple[str, str | None, str | None, int | None] | None:
+    """Type, next hop, interface and metric of a body without destination; None if it is not one of ours."""
+    family, _length, _source, _tos, table, protocol, _scope, kind, _flags = _BODY.unpack_from(body)
     if protocol != OURS or table != MAIN_TABLE:
         return None
-    destination: bytes | None = None
-    metric: int | None = None
-    next_hop: str | None = None
-    interface: str | None = None
-    at = start + 12
-    while at < end:
-        size, attribute = _ATTRIBUTE.unpack_from(data, at)
-        if attribute == _DST:
-            destination = data[at + 4 : at + size]
-        elif attribute == _GATEWAY:
-            next_hop = address_text(family, data[at + 4 : at + size])
-        elif attribute == _OIF:
-            number = u32(data[at + 4 : at + 8])
-            interface = names.get(number) or f"#{number}"
-        elif attribute == _PRIORITY:
-            metric = u32(data[at + 4 : at + 8])
-        elif attribute == _MULTIPATH:
-            next_hop = _several(family, data[at + 4 : at + size], names)
-        at += (size + 3) & ~3
-    if destination is None:
-        destination = bytes(16 if family == socket.AF_INET6 else 4)
+    attributes = parse(body, 12)
+    gateway, number = attributes.get(_GATEWAY), attributes.get(_OIF)
+    next_hop = address_text(family, gateway) if gateway else None
+    interface = _name(u32(number), names) if number else None
+    metric = u32(attributes[_PRIORITY]) if _PRIORITY in attributes else None
+    if _MULTIPATH in attributes:
+        next_hop = _several(family, attributes[_MULTIPATH], names)
     if metric == (_IPV6_METRIC if family == socket.AF_INET6 else 0):
         metric = None
-    if kind != 1 and kind != _NUMBERS["local"]:
+    if kind not in (_NUMBERS["unicast"], _NUMBERS["local"]):
         interface = None  # IPv6 hangs blackholes on the loopback
-    prefix = f"{address_text(family, destination)}/{length}"
-    return Route(prefix, _TYPES.get(kind, str(kind)), next_hop, interface, metric)
+    return _TYPES.get(kind, str(kind)), next_hop, interface, metric
+
+
+def _name(index: int, names: Mapping[int, str]) -> str:
+    return names.get(index) or f"#{index}"
 
 
 def _several(family: int, data: bytes, names: Mapping[int, str]) -> str:
@@ -131,7 +154,7 @@ def _several(family: int, data: bytes, names: Mapping[int, str]) -> str:
     while at + 8 <= len(data):
         size, _flags, _hops, number = struct.unpack_from("=HBBi", data, at)
         gateway = parse(data, at + 8, at + size).get(_GATEWAY)
-        found.append(address_text(family, gateway) if gateway else names.get(number, f"#{number}"))
+        found.append(address_text(family, gateway) if gateway else _name(number, names))
         at += (max(size, 8) + 3) & ~3
     return ",".join(found) + ("," if len(found) == 1 else "")
 

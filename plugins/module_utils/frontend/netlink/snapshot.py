@@ -79,7 +79,7 @@ def _attributes(wire: Wire, old: Snapshot) -> None:
     now = links.find(wire, index=old.link.index)
     if now is None:
         raise KernelRefused(errno.ENODEV)
-    if now.mac != old.link.mac:
+    if now.mac != old.link.mac and any(old.link.mac):
         wire.talk(*links.changing(now.index, mac=old.link.mac))
     wire.talk(
         *links.changing(

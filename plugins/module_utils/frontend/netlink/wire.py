@@ -55,7 +55,7 @@ class KernelRefused(Exception):
     """
 
     def __init__(self, code: int, explanation: str = "", index: int = 0) -> None:
-        name = errno.errorcode.get(code, str(code))
+        name = "EOPNOTSUPP" if code == errno.EOPNOTSUPP else errno.errorcode.get(code, str(code))
         words = f"{os.strerror(code)} ({name})"
         self.words = f"{explanation.rstrip('.')}: {words}" if explanation else words
         super().__init__(self.words)
@@ -209,7 +209,7 @@ class Wire:
     def batch(
         self, requests: Sequence[tuple[int, int, bytes]], keep_going: bool = False
     ) -> tuple[list[KernelRefused], int]:
-        """Many requests, ``MESSAGES_A_SEND`` at once, every acknowledgement read.
+        """Many requests, ``MESSAGES_A_SEND`` at once, and everything that the kernel refuses.
 
         A batch is no transaction: the requests around a refused one are carried out.
 
@@ -227,10 +227,12 @@ class Wire:
             first = self._sequence + 1
             self._sequence += len(some)
             parts: list[bytes] = []
+            last = first + len(some) - 1
             for number, (kind, flags, body) in enumerate(some, first):
-                parts += (header(16 + len(body), kind, REQUEST | ACK | flags, number, 0), body)
+                asked = REQUEST | ACK | flags if number == last else REQUEST | flags
+                parts += (header(16 + len(body), kind, asked, number, 0), body)
             self._socket.send(b"".join(parts))
-            refused = self._acknowledgements(first, len(some))
+            refused = self._refusals(first, last)
             for one in refused:
                 one.index += start
             found += refused
@@ -238,20 +240,27 @@ class Wire:
                 return found, start + len(some)
         return found, len(requests)
 
-    def _acknowledgements(self, first: int, count: int) -> list[KernelRefused]:
+    def _refusals(self, first: int, last: int) -> list[KernelRefused]:
+        """The errors among the requests of one send.
+
+        The kernel takes the messages of a send in their order and reports every error, asked or not
+        (netlink_rcv_skb in net/netlink/af_netlink.c); only the last asks for an acknowledgement, whose arrival
+        says that all the others without an error have been done. A lost report raises ENOBUFS.
+        """
         found: list[KernelRefused] = []
-        waiting = count
-        while waiting > 0:
+        while True:
             data = self._socket.recv(_RECEIVE)
+            done = False
             for kind, flags, sequence, start, end in _messages(data):
-                if kind != NLMSG_ERROR or not first <= sequence < first + count:
+                if kind != NLMSG_ERROR or not first <= sequence <= last:
                     continue
-                waiting -= 1
                 refused = _error(data, start, end, flags)
                 if refused is not None:
                     refused.index = sequence - first
                     found.append(refused)
-        return found
+                done = done or sequence == last
+            if done:
+                return found
 
     def dump(self, kind: int, body: bytes) -> Iterator[tuple[bytes, int, int]]:
         """All objects that the kernel's own filter lets through: (buffer, start, end) of each body.

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A push that the kernel refuses half-way leaves the node exactly as it was; dumps of ip, tc and nft prove it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.diff import diff
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError, RollbackFailed
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
+
+from .conftest import Node, same
+
+pytestmark = [pytest.mark.netns, pytest.mark.nft]
+
+BAD_ROUTE = {"prefix": "10.66.0.0/16", "next_hop": "172.31.0.1"}
+STANDING: dict[str, Any] = {
+    "interfaces": [
+        {"name": "br0", "type": "bridge", "addresses": ["10.1.0.1/24", "2001:db8:1::1/64"], "rate_limit": "10Mbit"},
+        {
+            "name": "sn1",
+            "type": "veth",
+            "peer": "sn1p",
+            "mtu": 1400,
+            "description": "old",
+            "addresses": ["10.2.0.1/24", "10.2.0.2/24", "2001:db8:2::1/64"],
+            "rate_limit": "5Mbit",
+            "ingress": ["web"],
+        },
+        {"name": "vx0", "type": "vxlan", "vni": 7, "parent": "up0", "addresses": ["10.3.0.1/24"], "egress": ["base"]},
+        {"name": "port", "type": "veth", "peer": "portp", "bridge": "br0"},
+        {"name": "up0", "addresses": ["10.255.0.7/32"], "ingress": ["base"]},
+    ],
+    "routes": [
+        {"prefix": "10.9.0.0/16", "type": "blackhole", "metric": 4278198272},
+        {"prefix": "10.9.1.0/24", "next_hop": "10.1.0.9"},
+        {"prefix": "10.9.2.0/24", "next_hop": "10.2.0.9"},
+        {"prefix": "10.9.3.0/24", "interface": "vx0"},
+        {"prefix": "2001:db8:9::/48", "next_hop": "2001:db8:2::9"},
+    ],
+    "access_lists": [
+        {"name": "web", "entries": [{"name": "http", "action": "accept", "protocol": "tcp", "destination_port": 80}]},
+        {"name": "base", "default_action": "accept"},
+    ],
+}
+
+
+def refused(node: Node, config: dict[str, Any], state: str) -> NodeError:
+    """Pushes what must fail, and compares."""
+    before = node.dump()
+    ours = node.config()
+    with pytest.raises(NodeError) as caught:
+        push(node.transport, NodeConfig.from_dict(config), state)
+    assert not isinstance(caught.value, RollbackFailed), caught.value
+    assert node.config() == ours
+    same(node, before)
+    return caught.value
+
+
+def test_gateway_unreachable_in_the_middle_of_300_routes(node: Node) -> None:
+    routes: list[dict[str, Any]] = [{"prefix": f"10.{n}.0.0/24", "next_hop": "10.255.0.2"} for n in range(30, 200)]
+    routes += [BAD_ROUTE]
+    routes += [{"prefix": f"10.{n}.1.0/24", "next_hop": "10.255.0.2"} for n in range(30, 160)]
+    error = refused(node, {"routes": routes}, "merged")
+    assert error.node_said is not None
+    assert error.node_said.endswith("Network is unreachable (ENETUNREACH)")
+    assert error.change is not None
+    assert error.change["after"] == {**BAD_ROUTE, "type": "unicast"}
+    assert "next hop is not reachable" in str(error)
+
+
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        {},
+        {"interfaces": [{"name": "br0", "type": "veth", "peer": "brp", "addresses": ["10.1.0.1/24"]}]},
+        {"interfaces": [{"name": "sn1", "type": "bridge", "addresses": ["10.2.0.2/24"], "rate_limit": "7Mbit"}]},
+        {"interfaces": [{"name": "sn1", "type": "veth", "peer": "sn1p", "mtu": 1200, "enabled": False}]},
+        {"interfaces": [{"name": "sn1", "type": "veth", "peer": "sn1p", "addresses": ["10.2.0.2/24"]}]},
+        {"interfaces": [{"name": "sn1", "type": "veth", "peer": "sn1p", "bridge": "new", "description": "new"}]},
+        {"interfaces": [{"name": "vx9", "type": "vxlan", "vni": 7, "parent": "up0", "addresses": ["10.4.0.1/24"]}]},
+        {"interfaces": [{"name": "br0", "type": "bridge", "rate_limit": "20Mbit", "egress": ["new"]}]},
+        {"access_lists": [{"name": "web", "entries": [{"name": "other", "action": "drop"}]}]},
+    ],
+)
+@pytest.mark.parametrize("state", ["replaced", "overridden"])
+def test_every_change_is_taken_back(node: Node, wanted: dict[str, Any], state: str) -> None:
+    node.push(STANDING)
+    node.run("ip address add 10.2.0.77/24 dev sn1")
+    node.run("ip route add 10.78.0.0/16 via 10.2.0.78")
+    node.run("ip -6 address add 2001:db8:77::1/64 dev sn1 nodad")
+    node.run("ip route add 10.79.0.0/16 dev vx0")
+    new = [{"name": "new", "type": "bridge", "addresses": ["10.88.0.1/24"]}]
+    config = {
+        "interfaces": [*new, *wanted.get("interfaces", [])],
+        "routes": [{"prefix": "10.89.0.0/16", "next_hop": "10.88.0.2"}, BAD_ROUTE],
+        "access_lists": [{"name": "new"}, *wanted.get("access_lists", [])],
+    }
+    refused(node, config, state)
+
+
+def test_a_link_whose_other_end_lives_elsewhere_survives_a_refusal(node: Node) -> None:
+    node.push({"interfaces": [{"name": "sn1", "type": "veth", "peer": "sn1p", "addresses": ["10.1.0.1/24"]}]})
+    node.lab.move("node", "sn1p", "client")
+    node.lab.run("client", "ip", "address", "add", "10.1.0.2/24", "dev", "sn1p")
+    refused(node, {"routes": [BAD_ROUTE]}, "overridden")
+    assert "10.1.0.2/24" in node.lab.run("client", "ip", "address", "show", "dev", "sn1p")
+
+
+def test_address_in_use_between_read_and_apply(node: Node) -> None:
+    config = NodeConfig.from_dict({"interfaces": [{"name": "up0", "addresses": ["10.8.0.1/24"]}]})
+    changes = diff(node.transport.read().config, config, "merged")
+    node.run("ip address add 10.8.0.1/24 dev up0")
+    before = node.dump()
+    with pytest.raises(NodeError, match="already there and not ours") as caught:
+        node.transport.apply(changes)
+    assert caught.value.node_said is not None
+    assert "EEXIST" in caught.value.node_said
+    same(node, before)
+
+
+def test_link_vanished_between_read_and_apply(node: Node) -> None:
+    node.run("ip link add gone type veth peer name gonep")
+    wanted = {
+        "interfaces": [{"name": "new", "type": "bridge"}, {"name": "gone", "addresses": ["10.8.0.1/24"]}],
+        "routes": [{"prefix": "10.9.0.0/16", "type": "blackhole"}],
+    }
+    changes = diff(node.transport.read().config, NodeConfig.from_dict(wanted), "merged")
+    node.run("ip link delete gone")
+    before = node.dump()
+    with pytest.raises(NodeError) as caught:
+        node.transport.apply(changes)
+    assert caught.value.node_said is not None
+    assert caught.value.node_said.endswith("No such device (ENODEV)")
+    assert caught.value.change is not None
+    assert caught.value.change["key"] == "gone 10.8.0.1/24"
+    same(node, before)
+
+
+def test_name_taken_between_read_and_apply(node: Node) -> None:
+    wanted = NodeConfig.from_dict({"interfaces": [{"name": "n0", "type": "bridge"}, {"name": "n1", "type": "bridge"}]})
+    changes = diff(node.transport.read().config, wanted, "merged")
+    node.run("ip link add n1 type veth peer name n1p")
+    before = node.dump()
+    with pytest.raises(NodeError, match="EEXIST"):
+        node.transport.apply(changes)
+    same(node, before)
+
+
+def test_an_interface_that_is_no_longer_ours_is_not_removed(node: Node) -> None:
+    node.push({"interfaces": [{"name": "n0", "type": "bridge"}]})
+    changes = diff(node.transport.read().config, NodeConfig(), "deleted")
+    node.run("ip link set n0 alias mine")
+    before = node.dump()
+    with pytest.raises(NodeError, match="no longer ours"):
+        node.transport.apply(changes)
+    same(node, before)
+
+
+def test_undo_after_everything_was_applied(node: Node) -> None:
+    """What ``push`` does when the node reads back differently."""
+    node.push(STANDING)
+    before = node.dump()
+    wanted = {"interfaces": [{"name": "br9", "type": "bridge", "addresses": ["10.44.0.1/24"], "ingress": ["x"]}]}
+    desired = NodeConfig.from_dict({**wanted, "access_lists": [{"name": "x"}]})
+    applied = node.transport.apply(diff(node.transport.read().config, desired, "overridden"))
+    assert [one["name"] for one in node.config()["interfaces"]] == ["br9"]
+    applied.undo()
+    same(node, before)
+
+
+def test_a_kernel_that_never_had_the_route_is_no_obstacle_to_removing_it(node: Node) -> None:
+    routes = [{"prefix": f"10.{n}.{m}.0/24", "next_hop": "10.255.0.2"} for n in range(1, 5) for m in range(100)]
+    node.push({"routes": routes})
+    changes = diff(node.transport.read().config, NodeConfig(), "deleted")
+    node.run("ip route delete 10.1.5.0/24 proto 201")
+    node.run("ip route delete 10.3.5.0/24 proto 201")
+    node.transport.apply(changes)
+    assert node.config()["routes"] == []
