@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable
 from ipaddress import ip_network
+from itertools import pairwise
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -46,8 +47,8 @@ def held(path: Path) -> dict[str, str]:
         assert verify_ledger(ledger) == []
         with ledger.snapshot() as transaction:
             found = {one["name"]: one["cidr"] for one in find_subnets(transaction, {})}
-    nets = sorted(map(ip_network, found.values()))  # type: ignore[type-var]
-    assert all(low[-1] < high[0] for low, high in zip(nets, nets[1:], strict=False))  # type: ignore[operator]
+    nets = sorted(map(ip_network, found.values()))
+    assert all(low[-1] < high[0] for low, high in pairwise(nets))  # type: ignore[operator]
     return found
 
 
