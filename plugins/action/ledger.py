@@ -110,7 +110,7 @@ def _adopt(ledger: Ledger, nodes: list[dict[str, Any]], actor: str, check: bool)
         adopted = [
             {"node": node["name"], **item}
             for node in nodes
-            for item in adopt(transaction, node["name"], node["config"])
+            for item in adopt(transaction, node["name"], node["config"], node["revision"])
         ]
         released = release_hold(transaction)
     return {"changed": released or any(item["adopted"] for item in adopted), "adopted": adopted}

@@ -237,6 +237,7 @@ def test_after_a_restore_reconcile_adopts_what_the_node_carries(site: Site, tmp_
     restore = {"shadownet.ipam.ledger": {**ledger, "state": "restored", "file": copy}}
     site.ansible.play([backup]).ok()
     site.run("request").ok()
+    site.run("request", shadownet_requests=[{**REQUESTS[0], "bandwidth": "20Mbit"}]).ok()
     carried = site.carried()
     site.ansible.play([restore]).ok()
     held = site.run("request")
@@ -246,6 +247,22 @@ def test_after_a_restore_reconcile_adopts_what_the_node_carries(site: Site, tmp_
     assert {item["name"] for item in carried["interfaces"]} == {item["name"] for item in site.carried()["interfaces"]}
     site.run("request").ok()
     site.check_agreement()
+
+
+def test_a_ledger_that_is_not_the_nodes_own_changes_nothing(site: Site, tmp_path: Path) -> None:
+    site.run("request", shadownet_requests=REQUESTS[:1]).ok()
+    site.run("request").ok()
+    carried = site.carried()
+    other = {"shadownet_ledger": str(tmp_path / "other.db")}
+    for run in (
+        site.run("request", shadownet_requests=REQUESTS[1:2], **other),
+        site.run("reconcile", **other),
+    ):
+        assert "carries revision 2, but this ledger only knows 1" in run.failed()["msg"]
+        assert site.carried() == carried
+    site.run("reconcile", shadownet_adopt=True, **other).ok()
+    # Its own web6, and of what the node carried what fits beside it: uplink. The rest is gone.
+    assert [item["description"] for item in site.carried()["interfaces"]] == ["web6", "uplink"]
 
 
 def _start(site: Site, playbook: str, requests: list[dict[str, Any]]) -> subprocess.Popen[bytes]:

@@ -20,11 +20,12 @@ from .parsing import check_name, parse_address
 _OWN_NAME = re.compile(r"sn([1-9][0-9]*)\Z")
 
 
-def adopt(transaction: Transaction, node: str, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revision: int = 0) -> list[dict[str, Any]]:
     """Takes over the subnets that a node carries of ours and the ledger does not know.
 
     Args:
         config: what ``frontend_config`` with ``state=gathered`` returned for the node.
+        revision: the one that the node carries; the ledger goes on counting from there.
 
     Returns:
         For each of our interfaces that the ledger did not know: ``name``, ``cidr``, and ``adopted``, or the
@@ -34,6 +35,8 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any]) -> lis
         InvalidInput: ``config`` is not a node configuration.
     """
     name = check_name(node, "node")
+    if revision > transaction.nodes().get(name, (0, 0))[0]:
+        transaction.lift_revision(name, revision)
     known = {subnet.id for subnet in transaction.subnets("node = ?", (name,))}
     results = []
     for interface in NodeConfig.from_dict(config, "config").interfaces:
