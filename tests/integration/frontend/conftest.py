@@ -12,7 +12,7 @@ import pytest
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import PushResult, push
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.registry import open_transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
-from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, namespaces
+from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, namespaces, wait_for
 
 SETTLED = 4.0
 VOLATILE = ("handle", "metainfo", "preferred_life_time", "valid_life_time", "linkinfo", "stats64")
@@ -109,6 +109,8 @@ def node(lab: Lab) -> Iterator[Node]:
     lab.join("node", "up0", "client", "eth0")
     lab.run("node", "ip", "address", "add", "10.255.0.1/24", "dev", "up0")
     lab.run("node", "ip", "-6", "address", "add", "2001:db8:ff::1/64", "dev", "up0", "nodad")
+    ready = ["ip", "-6", "route", "show", "table", "local", "dev", "up0"]
+    wait_for(lambda: "fe80" in lab.run("node", *ready), what="the kernel's own link-local address")
     made = Node(lab)
     yield made
     made.transport.close()
