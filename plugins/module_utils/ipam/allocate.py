@@ -290,8 +290,8 @@ def _differs(request: Request, option: str, difference: str) -> None:
 def _no_room(transaction: Transaction, pool: Pool, request: Request) -> str:
     length = wanted_length(pool, request)
     if request.prefix is None:
-        classes = list(transaction.free_space(pool, request.family).classes(FAMILY_BITS[request.family]))
-        largest = f"the largest free block is a /{classes[0]}" if classes else "it is full"
+        heads = transaction.free_space(pool, request.family).heads(FAMILY_BITS[request.family])
+        largest = f"the largest free block is a /{heads[0][1]}" if heads else "it is full"
         return f"size: no room for a /{length}, {largest}"
     block = request.prefix
     if not any(p.family == block.family and p.start <= block.start and block.last <= p.last for p in pool.prefixes):

@@ -323,3 +323,4 @@ class Oracle:
         if any(overlap(net, other) for net in self.used(pool) for other in out):
             raise RefusedError("Conflict")
         pool.prefixes, pool.excluded = new, out
+        self.settle_revisions()

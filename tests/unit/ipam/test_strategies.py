@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -35,11 +34,8 @@ class Blocks:
                 if block <= free and not taken:
                     self.lists.setdefault(bits - width, []).append(base + start)
 
-    def classes(self, longest: int) -> Iterator[int]:
-        yield from (length for length in sorted(self.lists) if length <= longest)
-
-    def first(self, prefix_length: int) -> int | None:
-        return self.lists[prefix_length][0] if prefix_length in self.lists else None
+    def heads(self, longest: int) -> list[tuple[int, int]]:
+        return [(self.lists[length][0], length) for length in sorted(self.lists) if length <= longest]
 
     def first_from(self, prefix_length: int, address: int) -> int | None:
         starts = self.lists.get(prefix_length, [])
