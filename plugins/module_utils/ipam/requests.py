@@ -42,7 +42,7 @@ OPTIONS = (
     "labels",
 )
 SIZES = ("addresses", "prefix_length", "prefix")
-MOST_ADDRESSES = 2**64
+MOST_ADDRESSES = 2**62
 
 
 def read_requests(items: Sequence[Any], parameter: str = "requests") -> list[Request]:
