@@ -15,6 +15,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config i
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, namespaces, wait_for
 
 SETTLED = 4.0
+QUIET = 1.2
 VOLATILE = ("handle", "metainfo", "preferred_life_time", "valid_life_time", "linkinfo", "stats64")
 
 
@@ -65,6 +66,17 @@ class Node:
         return found
 
 
+def settled(node: Node) -> dict[str, Any]:
+    """A dump that has not changed for longer than the kernel waits with news of carriers (linkwatch, one second)."""
+    last, since = node.dump(), time.monotonic()
+    while time.monotonic() < since + QUIET:
+        time.sleep(0.1)
+        now = node.dump()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def stable(value: Any) -> Any:
     """JSON without handles, lifetimes, and tentative flags; what hangs in a hash table in a fixed order."""
     if isinstance(value, dict):
@@ -100,6 +112,8 @@ def same(node: Node, before: dict[str, Any]) -> None:
 def lab() -> Iterator[Lab]:
     """Namespaces ``node`` and ``client``."""
     with namespaces("node", "client") as made:
+        for which in ("all", "default"):  # or link-local addresses come up to two seconds after their link
+            made.run("node", "sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/{which}/accept_dad")
         yield made
 
 
