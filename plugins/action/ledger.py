@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from ..module_utils.ipam.adopt import adopt, release_hold
+from ..module_utils.ipam.adopt import adopt
+from ..module_utils.ipam.hold import release_hold
 from ..module_utils.ipam.maintenance import backup_ledger, migrate_ledger, restore_ledger, verify_ledger
 from ..module_utils.ipam.portable import export_ledger, import_ledger
 from ..module_utils.ledger.ledger import Ledger

@@ -14,7 +14,6 @@ from ..model.errors import InvalidInput
 from ..model.node_config import Interface, NodeConfig
 from ..model.pool import Block, Pool
 from ..model.subnet import ACTIVE, Subnet
-from .allocate import HELD
 from .parsing import check_name, parse_address
 
 _OWN_NAME = re.compile(r"sn([1-9][0-9]*)\Z")
@@ -44,15 +43,6 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revisi
         if matched and int(matched[1]) not in known and interface.addresses:
             results.append(_adopt_one(transaction, name, interface, int(matched[1])))
     return results
-
-
-def release_hold(transaction: Transaction) -> bool:
-    """Lets the ledger hand out again; the caller has adopted what every node carries. False if it was not held."""
-    if transaction.meta(HELD) is None:
-        return False
-    transaction.set_meta(HELD, None)
-    transaction.event("ledger.reconciled", "ledger", "ledger", None, None)
-    return True
 
 
 def _adopt_one(transaction: Transaction, node: str, interface: Interface, number: int) -> dict[str, Any]:

@@ -9,19 +9,17 @@ from typing import NamedTuple
 from ..ledger.addresses import format_block
 from ..ledger.rows import format_time, subnet_event
 from ..ledger.transaction import Occupied, Transaction
-from ..model.errors import AllocationRefused, Conflict, LedgerHeld
+from ..model.errors import AllocationRefused, Conflict
 from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import ACTIVE, PENDING, Request, Subnet
 from ..model.units import format_rate
+from .hold import refuse_held
 from .lifecycle import expire
 from .matching import bandwidth_refused, order_pools, profile_refused, why_not
 from .parsing import prefix_length_for
 from .pools import named_pool
 from .strategies import STRATEGIES, Choice
 from .views import effective_status
-
-HELD = "held"
-"""Key in the ledger's meta table: why nothing may be handed out."""
 
 _RESERVED = {"node": 3, "router": 4}
 """IPv4 addresses of a subnet that are no host's: network, broadcast and gateway; with a router, the node's too."""
@@ -48,13 +46,7 @@ def allocate(transaction: Transaction, requests: Sequence[Request]) -> list[Outc
         Conflict: a name holds a subnet of another size, family or pool.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
-    held = transaction.meta(HELD)
-    if held is not None:
-        raise LedgerHeld(
-            f"the ledger was {held}; prefixes handed out since then may be in use on the nodes.",
-            parameter="ledger",
-            fix="Run the playbook shadownet.ipam.reconcile, which adopts what the nodes carry.",
-        )
+    refuse_held(transaction)
     expire(transaction)
     known = _Known(transaction, [request.name for request in requests])
     outcomes = []
