@@ -9,7 +9,8 @@ from typing import Any
 
 import yaml
 
-from ..module_utils.ipam.adopt import adopt, release_hold
+from ..module_utils.ipam.adopt import adopt
+from ..module_utils.ipam.hold import release_hold
 from ..module_utils.ipam.maintenance import backup_ledger, migrate_ledger, restore_ledger, verify_ledger
 from ..module_utils.ipam.portable import export_ledger, import_ledger
 from ..module_utils.ledger.ledger import Ledger
@@ -110,7 +111,7 @@ def _adopt(ledger: Ledger, nodes: list[dict[str, Any]], actor: str, check: bool)
         adopted = [
             {"node": node["name"], **item}
             for node in nodes
-            for item in adopt(transaction, node["name"], node["config"])
+            for item in adopt(transaction, node["name"], node["config"], node["revision"])
         ]
         released = release_hold(transaction)
     return {"changed": released or any(item["adopted"] for item in adopted), "adopted": adopted}

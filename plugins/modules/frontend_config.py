@@ -215,6 +215,13 @@ options:
     description:
       - Name or path of a network namespace to configure instead of the one in which the module runs.
     type: str
+  revision:
+    description:
+      - Which version of the node's configuration this is, as M(shadownet.ipam.node_config_info) counts them. The node
+        keeps it until nothing of ours is left there.
+      - A push that is older than what the node carries changes nothing and returns RV(superseded=true), because a newer
+        one has overtaken it.
+    type: int
   state:
     description:
       - V(merged) adds and changes what is given and removes nothing.
@@ -281,6 +288,14 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+revision:
+  description: The revision that the node carries, if it was given one.
+  returned: unless O(state=rendered)
+  type: int
+superseded:
+  description: Whether the node carries a newer revision already, so that nothing was done.
+  returned: with states that push
+  type: bool
 before:
   description: What was ours on the node, in the form of O(config).
   returned: with states that push
@@ -407,6 +422,7 @@ def _argument_spec() -> dict[str, Any]:
         },
         "transport": {"type": "str", "choices": list(TRANSPORTS), "default": "netlink"},
         "netns": {"type": "str"},
+        "revision": {"type": "int"},
         "state": {
             "type": "str",
             "choices": ["merged", "replaced", "overridden", "deleted", "gathered", "rendered"],
@@ -424,11 +440,10 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             changes = diff(NodeConfig(), transport.prepare(desired), "merged")
             return {"changed": False, "rendered": transport.render(changes)}
         if state == "gathered":
-            return {"changed": False, "gathered": transport.read().config.to_dict()}
-        result = push(transport, desired, state, check_mode=module.check_mode)
+            current = transport.read()
+            return {"changed": False, "gathered": current.config.to_dict(), "revision": current.revision}
+        result = push(transport, desired, state, module.check_mode, revision=module.params["revision"])
         before, after = result.before.to_dict(), result.after.to_dict()
-        for warning in result.warnings:
-            module.warn(warning)
         return {
             "changed": result.changed,
             "before": before,
@@ -436,6 +451,8 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             "changes": [change.to_dict() for change in result.changes],
             "commands": transport.render(result.changes),
             "drift": result.drift,
+            "revision": result.revision,
+            "superseded": result.superseded,
             "diff": {"before": yaml_text(before), "after": yaml_text(after)},
         }
     finally:

@@ -44,6 +44,11 @@ options:
         description: RV(shadownet.ipam.frontend_config#module:gathered) of the node.
         type: dict
         required: true
+      revision:
+        description: RV(shadownet.ipam.frontend_config#module:revision) of the node. The ledger goes on counting from
+          there, so that its pushes are not taken for old ones.
+        type: int
+        default: 0
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
@@ -123,6 +128,7 @@ ARGUMENTS = {
             "options": {
                 "name": {"type": "str", "required": True},
                 "config": {"type": "dict", "required": True},
+                "revision": {"type": "int", "default": 0},
             },
         },
     },

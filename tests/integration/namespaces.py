@@ -14,7 +14,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,6 +96,24 @@ class Lab:
         if not good:
             raise value
         return value
+
+    def socket(self, short: str, family: int, kind: int, protocol: int = 0) -> socket.socket:
+        """A socket that belongs to a namespace and is used from here. The caller closes it."""
+        made: list[socket.socket] = []
+
+        def work() -> None:
+            pyroute2_netns.setns(self.names[short], flags=0)
+            made.append(socket.socket(family, kind, protocol))
+
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+        return made[0]
+
+    def forward(self, short: str) -> None:
+        """Lets a namespace route packets, as the operator of a node would."""
+        for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            self.run(short, "sh", "-c", f"echo 1 > /proc/sys/net/{name}")
 
     def remove(self) -> None:
         """Removes all namespaces of this lab."""

@@ -208,6 +208,15 @@ def test_a_node_that_the_inventory_lacks_is_named_before_anything_is_handed_out(
     assert not site.ledger.exists()
 
 
+@pytest.mark.parametrize("playbook", ["request", "release", "reconcile"])
+def test_a_limit_without_localhost_is_explained(site: Site, playbook: str) -> None:
+    site.run("request", shadownet_requests=REQUESTS[:1]).ok()
+    carried = site.carried()
+    assert "--limit 'localhost" in site.run(playbook, "--limit", "fe1").failed()["msg"]
+    assert site.carried() == carried
+    site.run(playbook, "--limit", "localhost,fe1").ok()
+
+
 def test_two_plays_at_once_never_get_the_same_prefix(site: Site) -> None:
     site.run("request", shadownet_requests=[]).ok()
     processes = [_start(site, "request", [{"name": f"{n}-{i}", "prefix_length": 28} for i in range(30)]) for n in "ab"]
@@ -237,15 +246,37 @@ def test_after_a_restore_reconcile_adopts_what_the_node_carries(site: Site, tmp_
     restore = {"shadownet.ipam.ledger": {**ledger, "state": "restored", "file": copy}}
     site.ansible.play([backup]).ok()
     site.run("request").ok()
+    site.run("request", shadownet_requests=[{**REQUESTS[0], "bandwidth": "20Mbit"}]).ok()
     carried = site.carried()
     site.ansible.play([restore]).ok()
     held = site.run("request")
     assert "reconcile" in held.failed()["msg"]
+    assert "reconcile" in site.run("release").failed()["msg"]
+    assert site.carried() == carried
+    foreseen = words(site.run("reconcile", "--check").ok(), "Adopted subnets")
     adopted = words(site.run("reconcile").ok(), "Adopted subnets")
+    assert foreseen == adopted
     assert sorted(line.split()[1] for line in adopted if line.endswith(": adopted")) == ["uplink", "web6"]
-    assert {item["name"] for item in carried["interfaces"]} == {item["name"] for item in site.carried()["interfaces"]}
+    # The release of what the ledger knew, web, waited for this.
+    assert [item["description"] for item in site.carried()["interfaces"]] == ["web6", "uplink"]
     site.run("request").ok()
     site.check_agreement()
+
+
+def test_a_ledger_that_is_not_the_nodes_own_changes_nothing(site: Site, tmp_path: Path) -> None:
+    site.run("request", shadownet_requests=REQUESTS[:1]).ok()
+    site.run("request").ok()
+    carried = site.carried()
+    other = {"shadownet_ledger": str(tmp_path / "other.db")}
+    for run in (
+        site.run("request", shadownet_requests=REQUESTS[1:2], **other),
+        site.run("reconcile", **other),
+    ):
+        assert "carries revision 2, but this ledger only knows 1" in run.failed()["msg"]
+        assert site.carried() == carried
+    site.run("reconcile", shadownet_adopt=True, **other).ok()
+    # Its own web6, and of what the node carried what fits beside it: uplink. The rest is gone.
+    assert [item["description"] for item in site.carried()["interfaces"]] == ["web6", "uplink"]
 
 
 def _start(site: Site, playbook: str, requests: list[dict[str, Any]]) -> subprocess.Popen[bytes]:

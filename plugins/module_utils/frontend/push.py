@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -25,7 +27,8 @@ class PushResult:
         changes: what was done, in order.
         changed: whether anything was.
         foreign: what is not ours and could be in the way.
-        warnings: for a person to read.
+        revision: the one that the node carries now, None where none is known.
+        superseded: the node carries a newer revision already, so that nothing was done.
     """
 
     before: NodeConfig
@@ -33,7 +36,8 @@ class PushResult:
     changes: tuple[Change, ...] = ()
     changed: bool = False
     foreign: Foreign = field(default_factory=Foreign)
-    warnings: tuple[str, ...] = ()
+    revision: int | None = None
+    superseded: bool = False
 
     @property
     def drift(self) -> list[dict[str, Any]]:
@@ -47,8 +51,12 @@ def push(
     state: str = "merged",
     check_mode: bool = False,
     parameter: str = "config",
+    revision: int | None = None,
 ) -> PushResult:
     """Makes the node carry ``desired`` in the sense of ``state``; a second push changes nothing.
+
+    Pushes to one node take turns. With a ``revision``, one that is older than what the node carries changes nothing:
+    a newer push has overtaken it.
 
     Args:
         transport: the way to the node.
@@ -56,6 +64,7 @@ def push(
         state: ``merged``, ``replaced``, ``overridden`` or ``deleted``, see ``target.target``.
         check_mode: decide and check, but change nothing.
         parameter: what the caller calls ``desired``, for error messages.
+        revision: which version of the node's configuration this is; the node keeps it.
 
     Raises:
         InvalidInput, NotFound, Conflict: found before anything was changed.
@@ -63,13 +72,33 @@ def push(
         RollbackFailed: and the way back failed too.
     """
     desired = transport.prepare(desired, parameter)
-    current = transport.read()
-    wanted = target(current.config, desired, state)
-    changes = transition(current.config, wanted)
-    check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
-    if check_mode or not changes:
-        after = wanted if changes else current.config
-        return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign)
+    with nullcontext() if check_mode else transport.hold():
+        current = transport.read()
+        if revision is not None and current.revision is not None and current.revision > revision:
+            return PushResult(
+                current.config, current.config, foreign=current.foreign, revision=current.revision, superseded=True
+            )
+        wanted = target(current.config, desired, state)
+        changes = transition(current.config, wanted)
+        check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
+        if check_mode:
+            after = wanted if changes else current.config
+            return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, current.revision)
+        # Kept before the changes, so that whatever happens an older push cannot undo them.
+        kept = revision is not None and revision != current.revision and transport.keep_revision(revision)
+        try:
+            after = _apply(transport, changes, wanted) if changes else current.config
+        except BaseException:
+            if kept:
+                transport.keep_revision(current.revision)
+            raise
+        if after == NodeConfig() and (revision is not None or current.revision is not None):
+            transport.keep_revision(None)
+        return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, revision)
+
+
+def _apply(transport: Transport, changes: Sequence[Change], wanted: NodeConfig) -> NodeConfig:
+    """Applies changes and reads back; what the node carries then."""
     applied = transport.apply(changes)
     try:
         after = transport.read().config
@@ -87,4 +116,4 @@ def push(
             fix="Something else may be changing this node; try again.",
         )
     applied.confirm()
-    return PushResult(current.config, after, tuple(changes), True, current.foreign)
+    return after

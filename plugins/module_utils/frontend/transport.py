@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -28,10 +29,11 @@ class Foreign:
 
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A node as it is: ``config`` holds what is ours only."""
+    """A node as it is: ``config`` holds what is ours only; ``revision`` is the one it was told to carry last."""
 
     config: NodeConfig
     foreign: Foreign = field(default_factory=Foreign)
+    revision: int | None = None
 
 
 class Applied(Protocol):
@@ -59,6 +61,16 @@ class Transport(Protocol):
         Raises:
             InvalidInput: the node could never carry this; names the parameter.
         """
+
+    def hold(self) -> AbstractContextManager[object]:
+        """Keeps other pushes off the node for the length of a ``with``; waits for one that is under way.
+
+        Raises:
+            NodeError: it took too long.
+        """
+
+    def keep_revision(self, revision: int | None) -> bool:
+        """Has the node remember which revision it carries; None forgets. False where the node cannot."""
 
     def read(self) -> Current:
         """The node as it is now.

@@ -14,17 +14,17 @@ from ..model.errors import InvalidInput
 from ..model.node_config import Interface, NodeConfig
 from ..model.pool import Block, Pool
 from ..model.subnet import ACTIVE, Subnet
-from .allocate import HELD
 from .parsing import check_name, parse_address
 
 _OWN_NAME = re.compile(r"sn([1-9][0-9]*)\Z")
 
 
-def adopt(transaction: Transaction, node: str, config: Mapping[str, Any]) -> list[dict[str, Any]]:
+def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revision: int = 0) -> list[dict[str, Any]]:
     """Takes over the subnets that a node carries of ours and the ledger does not know.
 
     Args:
         config: what ``frontend_config`` with ``state=gathered`` returned for the node.
+        revision: the one that the node carries; the ledger goes on counting from there.
 
     Returns:
         For each of our interfaces that the ledger did not know: ``name``, ``cidr``, and ``adopted``, or the
@@ -34,6 +34,8 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any]) -> lis
         InvalidInput: ``config`` is not a node configuration.
     """
     name = check_name(node, "node")
+    if revision > transaction.nodes().get(name, (0, 0))[0]:
+        transaction.lift_revision(name, revision)
     known = {subnet.id for subnet in transaction.subnets("node = ?", (name,))}
     results = []
     for interface in NodeConfig.from_dict(config, "config").interfaces:
@@ -41,15 +43,6 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any]) -> lis
         if matched and int(matched[1]) not in known and interface.addresses:
             results.append(_adopt_one(transaction, name, interface, int(matched[1])))
     return results
-
-
-def release_hold(transaction: Transaction) -> bool:
-    """Lets the ledger hand out again; the caller has adopted what every node carries. False if it was not held."""
-    if transaction.meta(HELD) is None:
-        return False
-    transaction.set_meta(HELD, None)
-    transaction.event("ledger.reconciled", "ledger", "ledger", None, None)
-    return True
 
 
 def _adopt_one(transaction: Transaction, node: str, interface: Interface, number: int) -> dict[str, Any]:

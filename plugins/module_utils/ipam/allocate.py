@@ -9,18 +9,17 @@ from typing import NamedTuple
 from ..ledger.addresses import format_block
 from ..ledger.rows import format_time, subnet_event
 from ..ledger.transaction import Occupied, Transaction
-from ..model.errors import AllocationRefused, Conflict, LedgerHeld
+from ..model.errors import AllocationRefused, Conflict
 from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import ACTIVE, PENDING, Request, Subnet
 from ..model.units import format_rate
+from .hold import refuse_held
 from .lifecycle import expire
 from .matching import bandwidth_refused, order_pools, profile_refused, why_not
 from .parsing import prefix_length_for
 from .pools import named_pool
 from .strategies import STRATEGIES, Choice
-
-HELD = "held"
-"""Key in the ledger's meta table: why nothing may be handed out."""
+from .views import effective_status
 
 _RESERVED = {"node": 3, "router": 4}
 """IPv4 addresses of a subnet that are no host's: network, broadcast and gateway; with a router, the node's too."""
@@ -47,25 +46,38 @@ def allocate(transaction: Transaction, requests: Sequence[Request]) -> list[Outc
         Conflict: a name holds a subnet of another size, family or pool.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
-    held = transaction.meta(HELD)
-    if held is not None:
-        raise LedgerHeld(
-            f"the ledger was {held}; prefixes handed out since then may be in use on the nodes.",
-            parameter="ledger",
-            fix="Run the playbook shadownet.ipam.reconcile, which adopts what the nodes carry.",
-        )
+    refuse_held(transaction)
     expire(transaction)
-    names = [request.name for request in requests]
-    existing = transaction.subnets_named(names)
-    resting = transaction.quarantined([name for name in names if name not in existing])
+    known = _Known(transaction, [request.name for request in requests])
     outcomes = []
     for request in requests:
-        subnet = existing.get(request.name)
-        if subnet is not None:
-            outcomes.append(_keep(transaction, request, subnet))
-        else:
-            outcomes.append(_allocate(transaction, request, resting.get(request.name, ())))
+        subnet = known.existing.get(request.name)
+        outcomes.append(
+            _allocate(transaction, request, known) if subnet is None else _keep(transaction, request, subnet)
+        )
     return outcomes
+
+
+class _Known:
+    """What the names of one call hold, and what rests in quarantine under those that hold nothing."""
+
+    def __init__(self, transaction: Transaction, names: Sequence[str]) -> None:
+        self._transaction, self._names = transaction, names
+        self._load()
+        if any(effective_status(subnet, transaction.now) != subnet.status for subnet in self.existing.values()):
+            # Expired, but beyond the sweep at the start.
+            self.expire()
+
+    def _load(self) -> None:
+        self.existing = self._transaction.subnets_named(self._names)
+        self.resting = self._transaction.quarantined([name for name in self._names if name not in self.existing])
+
+    def expire(self) -> bool:
+        """Moves on everything that ran out, however much it is; False when there was nothing."""
+        moved = expire(self._transaction, limit=None)
+        if moved:
+            self._load()
+        return moved > 0
 
 
 def wanted_length(pool: Pool, request: Request) -> int:
@@ -78,7 +90,7 @@ def wanted_length(pool: Pool, request: Request) -> int:
     return prefix_length_for(request.family, request.addresses or 1, extra, f"{request.parameter}.addresses")
 
 
-def _allocate(transaction: Transaction, request: Request, resting: Sequence[Occupied]) -> Outcome:
+def _allocate(transaction: Transaction, request: Request, known: _Known) -> Outcome:
     pools = _candidates(transaction, request)
     refusals: list[tuple[str, str]] = []
     fitting: list[Pool] = []
@@ -90,7 +102,7 @@ def _allocate(transaction: Transaction, request: Request, resting: Sequence[Occu
             refusals.append((pool.name, "gateway: a subnet of one address has no room for router and node"))
         else:
             fitting.append(pool)
-    back = _own_again(fitting, request, resting)
+    back = _own_again(fitting, request, known.resting.get(request.name, ()))
     if back is not None:
         return _store(transaction, request, *back, again=True)
     for pool in fitting:
@@ -98,7 +110,7 @@ def _allocate(transaction: Transaction, request: Request, resting: Sequence[Occu
         if block is not None:
             return _store(transaction, request, pool, block)
         # What ended its quarantine beyond the sweep at the start may make the room.
-        if expire(transaction, limit=None) and (block := _find(transaction, pool, request)) is not None:
+        if known.expire() and (block := _find(transaction, pool, request)) is not None:
             return _store(transaction, request, pool, block)
         refusals.append((pool.name, _no_room(transaction, pool, request)))
     raise AllocationRefused(
@@ -187,8 +199,8 @@ def _store(transaction: Transaction, request: Request, pool: Pool, block: Block,
 def _keep(transaction: Transaction, request: Request, subnet: Subnet) -> Outcome:
     """The subnet that the name holds: unchanged, updated in place, or refused with the difference."""
     pool = transaction.pool_of(subnet.pool_id)
-    _check_same(pool, request, subnet)
     before = subnet_event(subnet)
+    _check_same(pool, request, subnet)
     pushed = _pushed_part(subnet)
     if request.security_profile != subnet.security_profile:
         reason = profile_refused(pool, request.security_profile)
@@ -270,8 +282,8 @@ def _differs(request: Request, option: str, difference: str) -> None:
 def _no_room(transaction: Transaction, pool: Pool, request: Request) -> str:
     length = wanted_length(pool, request)
     if request.prefix is None:
-        classes = list(transaction.free_space(pool, request.family).classes(FAMILY_BITS[request.family]))
-        largest = f"the largest free block is a /{classes[0]}" if classes else "it is full"
+        heads = transaction.free_space(pool, request.family).heads(FAMILY_BITS[request.family])
+        largest = f"the largest free block is a /{heads[0][1]}" if heads else "it is full"
         return f"size: no room for a /{length}, {largest}"
     block = request.prefix
     if not any(p.family == block.family and p.start <= block.start and block.last <= p.last for p in pool.prefixes):

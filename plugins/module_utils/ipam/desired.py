@@ -12,6 +12,7 @@ from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig, Route
 from ..model.pool import FAMILY_BITS
 from ..model.subnet import Subnet
+from .hold import refuse_held
 from .lifecycle import expire
 from .parsing import check_options, choice, integer
 from .profiles import access_lists
@@ -43,8 +44,10 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
 
     Raises:
         InvalidInput: the attachment has no meaning, or a subnet lacks the label that it needs.
+        LedgerHeld: the ledger was restored and not yet reconciled.
     """
     options = _read_attachment(attachment or {})
+    refuse_held(transaction)
     expire(transaction)
     revision, applied = transaction.nodes().get(node, (0, 0))
     subnets = transaction.subnets("node = ?", (node,))

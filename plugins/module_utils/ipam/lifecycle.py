@@ -32,9 +32,11 @@ def release(transaction: Transaction, keys: Sequence[str | int]) -> list[Moved |
     """
     expire(transaction)
     named = transaction.subnets_named([key for key in keys if isinstance(key, str)])
+    # One subnet may be meant by its name and by its id in the same call; it goes only once.
+    known = {subnet.id: subnet for subnet in named.values()}
     results: list[Moved | None] = []
     for key in keys:
-        subnet = named.get(key) if isinstance(key, str) else transaction.subnet_of(key)
+        subnet = named.get(key) if isinstance(key, str) else known.get(key) or transaction.subnet_of(key)
         if subnet is None:
             results.append(None)
         elif not subnet.wanted:

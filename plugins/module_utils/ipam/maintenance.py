@@ -12,7 +12,7 @@ from ..ledger.sqlite_files import check_file
 from ..ledger.sqlite_schema import SCHEMA_VERSION
 from ..ledger.verify import verify
 from ..model.errors import LedgerUnusable
-from .allocate import HELD
+from .hold import HELD
 
 
 def verify_ledger(ledger: Ledger) -> list[str]:

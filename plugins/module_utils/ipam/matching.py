@@ -9,6 +9,9 @@ from ..model.pool import Pool
 from ..model.subnet import Request
 from ..model.units import format_rate
 
+MOST_BANDWIDTH = 2**62
+"""What the ledger can add up for one pool, in bit/s."""
+
 
 def order_pools(pools: Iterable[Pool], request: Request) -> list[Pool]:
     """The order in which pools are tried.
@@ -44,6 +47,8 @@ def profile_refused(pool: Pool, profile: str | None) -> str | None:
 
 def bandwidth_refused(pool: Pool, more: int) -> str | None:
     """Why the pool cannot give ``more`` bit/s."""
+    if pool.bandwidth_used + more > MOST_BANDWIDTH:
+        return f"bandwidth: {format_rate(pool.bandwidth_used)} are handed out, and the ledger counts no further"
     if pool.bandwidth is None or pool.bandwidth_used + more <= pool.bandwidth or more <= 0:
         return None
     left = pool.bandwidth - pool.bandwidth_used

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,6 +22,9 @@ else:
 FAMILIES = {"ipv4": 4, "ipv6": 6}
 LONGEST_NAME = 200
 """Octets of UTF-8: together with its mark, a name must fit into a Linux interface's alias (255 octets)."""
+
+_PLAIN_NAME = re.compile(rf"[!-~](?:[ -~]{{0,{LONGEST_NAME - 2}}}[!-~])?")
+"""Printable ASCII: what nearly all names are, and no question of normal forms."""
 
 _FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
 
@@ -95,6 +99,8 @@ def check_name(value: Any, parameter: str) -> str:
     """
     if value is None:
         raise InvalidInput("is required.", parameter=parameter)
+    if isinstance(value, str) and _PLAIN_NAME.fullmatch(value):
+        return value
     text = unicodedata.normalize("NFC", str(value))
     if not text or text != text.strip() or any(unicodedata.category(char) in _FORBIDDEN for char in text):
         raise InvalidInput(

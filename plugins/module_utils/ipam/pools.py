@@ -13,6 +13,7 @@ from ..ledger.transaction import Occupied, Transaction
 from ..model.errors import Conflict, InvalidInput, NotFound
 from ..model.pool import DEFAULT_QUARANTINE, DEFAULT_ROUTING_DOMAIN, GATEWAYS, KINDS, STRATEGIES, Block, Pool
 from ..model.units import format_duration, format_rate, parse_duration, parse_rate
+from .lifecycle import expire
 from .parsing import (
     check_distinct,
     check_name,
@@ -60,6 +61,7 @@ def declare_pools(transaction: Transaction, items: Sequence[Any], parameter: str
         check_options(item, OPTIONS, place)
     names = [check_name(item.get("name"), f"{place}.name") for item, place in zip(items, places, strict=True)]
     check_distinct(names, parameter)
+    expire(transaction, limit=None)
     return [_declare(transaction, name, item, place) for name, item, place in zip(names, items, places, strict=True)]
 
 
@@ -70,6 +72,7 @@ def remove_pools(transaction: Transaction, names: Sequence[str], parameter: str 
         Conflict: subnets, or prefixes in quarantine, still lie in it.
     """
     check_distinct(names, parameter)
+    expire(transaction, limit=None)
     results = []
     for name in names:
         pool = transaction.pools().get(name)
@@ -287,21 +290,22 @@ def _lay_out(transaction: Transaction, pool: Pool, place: str) -> None:
 def _excluded_blocks(pool: Pool, place: str) -> list[Block]:
     """What is excluded, cut to the pool's prefixes, as aligned blocks."""
     blocks: list[Block] = []
-    for family, first, last in merge_ranges([parse_excluded(item, f"{place}.excluded") for item in pool.excluded]):
-        inside = False
+    ranges = [parse_excluded(item, f"{place}.excluded") for item in pool.excluded]
+    for item, given in zip(pool.excluded, ranges, strict=True):
+        if not any(_cut(given, prefix) for prefix in pool.prefixes):
+            raise InvalidInput(f"{item} lies outside the pool's prefixes.", parameter=f"{place}.excluded")
+    for family, first, last in merge_ranges(ranges):
         for prefix in pool.prefixes:
-            low, high = max(first, prefix.start), min(last, prefix.last)
-            if prefix.family == family and low <= high:
-                inside = True
-                blocks += range_blocks(family, low, high)
-        if not inside:
-            raise InvalidInput(
-                f"{format_address(family, first)}-{format_address(family, last)} lies outside the pool's prefixes.",
-                parameter=f"{place}.excluded",
-            )
+            blocks += _cut((family, first, last), prefix)
     if len(blocks) > MOST_EXCLUDED_BLOCKS:
         raise InvalidInput(f"makes more than {MOST_EXCLUDED_BLOCKS} blocks.", parameter=f"{place}.excluded")
     return blocks
+
+
+def _cut(given: tuple[int, int, int], prefix: Block) -> list[Block]:
+    """The part of a range that lies in a prefix."""
+    family, first, last = given
+    return range_blocks(family, max(first, prefix.start), min(last, prefix.last)) if family == prefix.family else []
 
 
 def _gaps(prefixes: Sequence[Block], taken: Sequence[Block]) -> list[Block]:

@@ -13,6 +13,7 @@ from ..model.errors import Conflict, InvalidInput
 from ..model.pool import Block
 from ..model.subnet import PENDING, STATUSES, Subnet
 from .history import parse_time
+from .hold import refuse_held
 from .parsing import check_distinct, check_name, check_options, choice, parse_prefix
 from .pools import declare_pools, named_pool, show_pool
 from .profiles import declare_profiles
@@ -71,10 +72,12 @@ def import_ledger(transaction: Transaction, data: Any, parameter: str = "content
 
     Raises:
         InvalidInput: not such data. Conflict: a name or a prefix that is in use for something else.
+        LedgerHeld: the ledger was restored and not yet reconciled.
     """
     data = check_options(data, SECTIONS, parameter)
     if data.get("format") != FORMAT:
         raise InvalidInput(f"format {data.get('format')} is not known.", parameter=f"{parameter}.format")
+    refuse_held(transaction)
     pools = declare_pools(transaction, _section(data, "pools", parameter), f"{parameter}.pools")
     profiles = declare_profiles(
         transaction, _section(data, "security_profiles", parameter), f"{parameter}.security_profiles"

@@ -42,7 +42,7 @@ OPTIONS = (
     "labels",
 )
 SIZES = ("addresses", "prefix_length", "prefix")
-MOST_ADDRESSES = 2**64
+MOST_ADDRESSES = 2**62
 
 
 def read_requests(items: Sequence[Any], parameter: str = "requests") -> list[Request]:
@@ -66,7 +66,8 @@ def read_request(data: Any, parameter: str) -> Request:
     request.security_profile = optional_name(given, "security_profile", parameter)
     request.location = optional_name(given, "location", parameter)
     request.node = optional_name(given, "node", parameter)
-    request.pools = name_list(given.get("pools"), f"{parameter}.pools")
+    if "pools" in given:
+        request.pools = name_list(given["pools"], f"{parameter}.pools")
     if "bandwidth" in given:
         request.bandwidth = parse_rate(given["bandwidth"], f"{parameter}.bandwidth")
     if "strategy" in given:
@@ -75,10 +76,12 @@ def read_request(data: Any, parameter: str) -> Request:
         request.ttl = parse_duration(given["ttl"], f"{parameter}.ttl")
         if request.ttl == 0:
             raise InvalidInput("must be more than zero.", parameter=f"{parameter}.ttl")
-    request.renew = flag(given.get("renew", False), f"{parameter}.renew")
+    if "renew" in given:
+        request.renew = flag(given["renew"], f"{parameter}.renew")
     if request.renew and request.ttl is None:
         raise InvalidInput("needs ttl.", parameter=f"{parameter}.renew", fix="Say for how long.")
-    request.labels = read_text_map(given.get("labels", {}), f"{parameter}.labels")
+    if "labels" in given:
+        request.labels = read_text_map(given["labels"], f"{parameter}.labels")
     return request
 
 

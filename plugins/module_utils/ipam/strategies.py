@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
 from ..model.pool import FAMILY_BITS
@@ -14,11 +14,8 @@ class FreeBlocks(Protocol):
 
     family: int
 
-    def classes(self, longest: int) -> Iterator[int]:
-        """Prefix lengths up to ``longest`` with a free block, shortest first."""
-
-    def first(self, prefix_length: int) -> int | None:
-        """Lowest free block of this size."""
+    def heads(self, longest: int) -> list[tuple[int, int]]:
+        """The lowest free block of each size: (start, prefix length) for lengths up to ``longest``, shortest first."""
 
     def first_from(self, prefix_length: int, address: int) -> int | None:
         """Lowest free block of this size that starts at or after ``address``."""
@@ -36,15 +33,14 @@ class Choice(NamedTuple):
 
 def first_fit(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | None:
     """The free aligned block that fits with the lowest address."""
-    heads = ((free.first(length), length) for length in free.classes(prefix_length))
-    return min((Choice(start, length) for start, length in heads if start is not None), default=None)
+    heads = free.heads(prefix_length)
+    return Choice(*min(heads)) if heads else None
 
 
 def best_fit(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | None:
     """The smallest free aligned block that fits, the lowest address on ties."""
-    length = max(free.classes(prefix_length), default=None)
-    start = None if length is None else free.first(length)
-    return None if length is None or start is None else Choice(start, length)
+    heads = free.heads(prefix_length)
+    return Choice(*heads[-1]) if heads else None
 
 
 def round_robin(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | None:
@@ -53,7 +49,7 @@ def round_robin(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | N
     size = 1 << (bits - prefix_length)
     aligned = -(-cursor // size) * size
     found: list[Choice] = []
-    for length in free.classes(prefix_length):
+    for _, length in free.heads(prefix_length):
         shift = bits - length
         around = aligned >> shift << shift
         if around < aligned < 1 << bits and free.has(length, around):

@@ -34,7 +34,7 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
             excluded = entry.get("excluded", 0)
             used, resting = entry.get("subnet", 0), entry.get("quarantine", 0)
             usable = total - excluded
-            classes = transaction.free_space(pool, family).classes(FAMILY_BITS[family])
+            heads = transaction.free_space(pool, family).heads(FAMILY_BITS[family])
             found.append(
                 {
                     "pool": pool.name,
@@ -48,7 +48,7 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
                     "used_percent": round(100 * (used + resting) / usable, 2) if usable else 100.0,
                     "subnets": entry.get("subnet_count", 0),
                     "prefixes_in_quarantine": entry.get("quarantine_count", 0),
-                    "largest_free": next(classes, None),
+                    "largest_free": heads[0][1] if heads else None,
                     "bandwidth": pool.bandwidth,
                     "bandwidth_used": pool.bandwidth_used,
                 }

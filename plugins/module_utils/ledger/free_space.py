@@ -10,7 +10,7 @@ way never touches the database.
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator
+from operator import itemgetter
 
 from ..model.pool import FAMILY_BITS, Block
 from .addresses import pack, unpack
@@ -104,6 +104,7 @@ class FreeSpace:
         self._prefixes = sorted(prefix for prefix in prefixes if prefix.family == family)
         self._bits = FAMILY_BITS[family]
         self._classes: dict[int, _SizeClass] = {}
+        self._ordered: list[tuple[int, _SizeClass]] = []
         self._surveyed = False
 
     def fetch(self, prefix_length: int, start: int) -> list[int]:
@@ -129,6 +130,7 @@ class FreeSpace:
         found = self._classes.get(prefix_length)
         if found is None:
             found = self._classes[prefix_length] = _SizeClass(self, prefix_length)
+            insort(self._ordered, (prefix_length, found), key=itemgetter(0))
             if self._surveyed:
                 found.horizon = None
         return found
@@ -153,16 +155,21 @@ class FreeSpace:
                 found.starts, found.horizon = [unpack(row[1])], unpack(row[1]) + 1
         self._surveyed = True
 
-    def classes(self, longest: int) -> Iterator[int]:
-        """Prefix lengths up to ``longest`` that have a free block, shortest (largest blocks) first."""
-        self._survey()
-        for length in sorted(self._classes):
-            if length <= longest and self._classes[length].first() is not None:
-                yield length
+    def heads(self, longest: int) -> list[tuple[int, int]]:
+        """The lowest free block of each size, as (start, prefix length), for lengths up to ``longest``, shortest first.
 
-    def first(self, prefix_length: int) -> int | None:
-        """Lowest free block of exactly this size."""
-        return self._class(prefix_length).first()
+        The hot path of every allocation.
+        """
+        self._survey()
+        found = []
+        for length, one in self._ordered:
+            if length > longest:
+                break
+            if one.starts:
+                found.append((one.starts[0], length))
+            elif one.horizon is not None and (start := one.first()) is not None:
+                found.append((start, length))
+        return found
 
     def first_from(self, prefix_length: int, address: int) -> int | None:
         """Lowest free block of exactly this size that starts at or after ``address``."""
@@ -205,7 +212,7 @@ class FreeSpace:
     def reset(self, blocks: list[Block]) -> None:
         """Replaces all free space of the pool and family by ``blocks``."""
         self._store.execute("DELETE FROM free_block WHERE pool_id = ? AND family = ?", (self._pool_id, self.family))
-        self._classes, self._surveyed = {}, True
+        self._classes, self._ordered, self._surveyed = {}, [], True
         for block in blocks:
             self._class(block.prefix_length).add(block.start)
 

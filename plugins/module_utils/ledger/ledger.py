@@ -46,7 +46,6 @@ class Ledger:
     ) -> None:
         path = ledger_path(location)
         self._clock = clock
-        self.created = create and not path.exists()
         try:
             self.store = SqliteStore(
                 path, create=create and not check, timeout=_timeout() if timeout is None else timeout
@@ -55,7 +54,7 @@ class Ledger:
             if not (create and check):
                 raise
             self.store = SqliteStore.in_memory()
-        self.path = path
+        self.path, self.created = path, self.store.created
         if self.store.version < SCHEMA_VERSION and not any_version:
             self.store.close()
             raise LedgerUnusable(

@@ -22,9 +22,12 @@ POOL_COLUMNS = (
 )
 
 
+_ENCODER = json.JSONEncoder(separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+
+
 def to_json(value: Any) -> str:
     """Compact JSON with stable order."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True, ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def format_time(milliseconds: int | None) -> str | None:

@@ -7,19 +7,24 @@ with ``?`` for parameters.
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from ..model.errors import Conflict, LedgerBusy, LedgerMissing, LedgerUnusable, ShadownetError
+from ..model.errors import Conflict, LedgerBusy, LedgerMissing, LedgerNewer, LedgerUnusable, ShadownetError
 from .sqlite_files import check_file, check_place, check_version
 from .sqlite_schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
 
 _CACHE_KIB = 65536
+_SAME_START = tuple(f"UNIQUE constraint failed: {table}.routing_domain_id" for table in ("occupied", "pool_prefix"))
+_LONGEST_NAP, _SHORTEST_NAP = 0.003, 0.0003
+"""Seconds between two looks at the writers' lock, at the beginning of a wait and after a long one."""
 
 
 class SqliteStore:
@@ -36,25 +41,30 @@ class SqliteStore:
     overlap_fix = "Prefixes of one routing domain never overlap."
 
     def __init__(self, path: Path, *, create: bool, timeout: float) -> None:
-        self.path, self._timeout = path, timeout
+        self.path, self._timeout, self.created = path, timeout, False
         check_place(path)
         try:
             check_file(path)
         except LedgerMissing:
             if not create:
                 raise
-            _create(path)
+            self.created = _create(path)
         with self._translated():
             self._connection = _connect(path, timeout)
             self._execute = self._connection.execute
             self.version = int(self._execute("PRAGMA user_version").fetchone()[0])
-        check_version(path, self.version)
+        try:
+            check_version(path, self.version)
+        except LedgerNewer:
+            self.close()
+            raise
 
     @classmethod
     def in_memory(cls) -> SqliteStore:
         """An empty ledger that vanishes: what check mode works on where there is no file yet."""
         store = cls.__new__(cls)
         store.path, store._timeout, store.version = Path(":memory:"), 0.0, SCHEMA_VERSION
+        store.created = True
         store._connection = sqlite3.connect(":memory:", isolation_level=None)
         store._execute = store._connection.execute
         _apply(store._connection, MIGRATIONS)
@@ -71,7 +81,31 @@ class SqliteStore:
             LedgerBusy: not within the time-out.
         """
         with self._translated():
-            self._execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            if write:
+                self._wait_for_turn()
+            else:
+                self._execute("BEGIN")
+
+    def _wait_for_turn(self) -> None:
+        """Begins to write, after whoever writes now.
+
+        SQLite's own way to wait sleeps the longer the longer it has waited, up to 100 ms, while newcomers take
+        the lock: under load some wait for all the others. Here who has waited longer asks more often.
+        """
+        began = time.monotonic()
+        self._execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    self._execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    waited = time.monotonic() - began
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or waited > self._timeout:
+                        raise
+                time.sleep(max(_SHORTEST_NAP, _LONGEST_NAP - waited / 100))
+        finally:
+            self._execute(f"PRAGMA busy_timeout = {round(self._timeout * 1000)}")
 
     def commit(self) -> None:
         """Commits; on return the change is on disk."""
@@ -162,7 +196,8 @@ class SqliteStore:
     def _translate(self, error: sqlite3.Error, path: Path | None = None) -> ShadownetError:
         text, code = str(error), getattr(error, "sqlite_errorcode", None)
         primary = code & 0xFF if code is not None else None
-        if "shadownet: overlap" in text:
+        # The trigger comes after the key, so that a prefix with the same first address meets the key.
+        if "shadownet: overlap" in text or text.startswith(_SAME_START):
             return Conflict("would overlap a prefix that is already there.", fix=self.overlap_fix)
         if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return LedgerBusy(
@@ -179,7 +214,9 @@ class SqliteStore:
             sqlite3.SQLITE_CORRUPT: f"it is damaged ({text})",
             sqlite3.SQLITE_NOTADB: f"it is damaged ({text})",
         }
-        why = reasons.get(primary or -1, text)
+        # The log's index could not grow.
+        known = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else primary
+        why = reasons.get(known or -1, text)
         return LedgerUnusable(f"{path or self.path}: {why}.", parameter="ledger")
 
 
@@ -218,9 +255,11 @@ def _new_file(target: Path) -> Iterator[Path]:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".new", dir=target.parent)
     except OSError as error:
         raise LedgerUnusable(f"{target}: {error.strerror}.", fix="Name a folder that can be written to.") from None
-    os.close(handle)
     path = Path(name)
     try:
+        # The umask may have taken the owner's own rights away.
+        os.fchmod(handle, 0o600)
+        os.close(handle)
         yield path
         with path.open("rb") as file:
             os.fsync(file.fileno())
@@ -238,23 +277,39 @@ def _new_file(target: Path) -> Iterator[Path]:
         path.unlink(missing_ok=True)
 
 
-def _create(path: Path) -> None:
-    if path.exists():
-        # Only an empty file comes this far (check_file); a ledger cannot be linked over it.
-        path.unlink()
+def _create(path: Path) -> bool:
+    """Makes a new ledger; False when somebody else has made it meanwhile."""
+    # A symbolic link to nowhere stays a link.
+    path = path.resolve()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
         raise LedgerUnusable(f"{path.parent}: {error.strerror}.", parameter="ledger") from None
     try:
+        # Whoever else creates it in the same moment waits here, and then finds it.
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        try:
+            check_file(path)
+        except LedgerMissing:
+            _create_alone(path)
+            return True
+        return False
+    finally:
+        os.close(folder)
+
+
+def _create_alone(path: Path) -> None:
+    try:
+        # There is nothing, or an empty file (check_file), over which a ledger could not be linked.
+        path.unlink(missing_ok=True)
         with _new_file(path) as new, closing(sqlite3.connect(new, isolation_level=None)) as connection:
             connection.execute("BEGIN")
             connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
             _apply(connection, MIGRATIONS)
             connection.execute("COMMIT")
             connection.execute("PRAGMA journal_mode = WAL")
-    except Conflict:
-        # Another process created it in the same moment: theirs is as good.
-        check_file(path)
+    except OSError as error:
+        raise LedgerUnusable(f"{path}: {error.strerror}.", parameter="ledger") from None
     except sqlite3.Error as error:
         raise LedgerUnusable(f"{path}: {error}.", parameter="ledger") from error

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import os
+import re
+import stat
 import struct
 from pathlib import Path
 
@@ -29,9 +31,10 @@ def file_system_type(path: Path, mountinfo: str | None = None) -> str:
             return ""
     place = os.path.realpath(path)
     found, kind = "", ""
-    for line in mountinfo.splitlines():
+    for line in mountinfo.rstrip("\n").split("\n"):
         left, right = line.split(" - ", 1)
-        point = left.split(" ")[4].encode().decode("unicode_escape")
+        # Blanks and backslashes are written in octal (proc(5)).
+        point = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), left.split(" ")[4])
         inside = place == point or place.startswith(point.rstrip("/") + "/")
         # Later lines lie over earlier ones at the same mount point.
         if inside and len(point) >= len(found):
@@ -45,15 +48,18 @@ def check_place(path: Path) -> None:
     Raises:
         LedgerUnusable: a folder, no regular file, a missing parent folder, or a network file system.
     """
-    if path.is_dir():
-        raise LedgerUnusable(f"{path} is a folder.", parameter="ledger", fix="Name a file in it.")
-    if path.exists() and not path.is_file():
-        raise LedgerUnusable(f"{path} is not a regular file.", parameter="ledger", fix="Name a file.")
     try:
-        there = path.parent.is_dir()
+        mode = path.stat().st_mode
+    except FileNotFoundError:
+        mode = stat.S_IFREG
     except OSError as error:
         raise LedgerUnusable(f"{path}: {error.strerror}.", parameter="ledger") from None
-    if there and (kind := file_system_type(path.parent)) in NETWORK_FILE_SYSTEMS:
+    if stat.S_ISDIR(mode):
+        raise LedgerUnusable(f"{path} is a folder.", parameter="ledger", fix="Name a file in it.")
+    if not stat.S_ISREG(mode):
+        raise LedgerUnusable(f"{path} is not a regular file.", parameter="ledger", fix="Name a file.")
+    # A symbolic link lies where it points to.
+    if (kind := file_system_type(path)) in NETWORK_FILE_SYSTEMS:
         raise LedgerUnusable(
             f"{path} lies on a network file system ({kind}), where SQLite's write-ahead log is unsafe.",
             parameter="ledger",

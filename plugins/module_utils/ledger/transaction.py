@@ -342,7 +342,12 @@ class Transaction:
 
     def subnets_expired(self, limit: int) -> list[Subnet]:
         """Subnets whose ttl ran out and that are still wanted."""
-        return self.subnets("expires_at <= ? AND wanted = 1", (self.now,), limit)
+        # In order of expiry, which has an index; in order of id, every subnet would be looked at.
+        rows = self._store.execute(
+            f"SELECT {SUBNET_COLUMNS} FROM subnet WHERE expires_at <= ? AND wanted = 1 ORDER BY expires_at LIMIT ?",
+            (self.now, limit),
+        ).fetchall()
+        return [read_subnet(row) for row in rows]
 
     # -- nodes
 
@@ -362,6 +367,12 @@ class Transaction:
             else:
                 self._store.execute("INSERT INTO node VALUES (?, ?, 0)", (node, found))
         return found
+
+    def lift_revision(self, node: str, revision: int) -> None:
+        """Lets the node's revisions go on from one that another ledger, or this one before a restore, has made."""
+        self.next_revision(node)
+        self._revisions[node] = revision + 1
+        self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (revision + 1, node))
 
     def confirm_revision(self, node: str, revision: int) -> bool:
         """Notes that the node carries ``revision``; False when it was known already."""

@@ -12,14 +12,15 @@ _RATE_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+\Z")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:bit/?s?|bps|b)?\Z", re.IGNORECASE)
-_LARGEST = 2**62
+_LONGEST = 100 * 365 * 86400
+_FASTEST = 10**15
 
 
 def parse_duration(value: str | int | float, parameter: str = "duration") -> int:
     """Seconds in ``15m``, ``1h30m``, ``2d`` or a plain number of seconds.
 
     Raises:
-        InvalidInput: not a duration, negative, or beyond 2**62 seconds.
+        InvalidInput: not a duration, negative, or more than 100 years.
     """
     text = str(value).strip().lower()
     if isinstance(value, bool):
@@ -32,8 +33,10 @@ def parse_duration(value: str | int | float, parameter: str = "duration") -> int
                 f"'{value}' is not a duration.", parameter=parameter, fix="Write it like 90s, 15m, 2h or 1d."
             ) from None
         seconds = sum(float(number) * _DURATION_UNITS[unit] for number, unit in _DURATION_PART.findall(text))
-    if not 0 <= seconds < _LARGEST:
-        raise InvalidInput(f"'{value}' is out of range.", parameter=parameter, fix="Give zero or more seconds.")
+    if not 0 <= seconds <= _LONGEST:
+        raise InvalidInput(
+            f"'{value}' is out of range.", parameter=parameter, fix="Give from 0s to 100 years (36500d)."
+        )
     return round(seconds)
 
 
@@ -52,12 +55,14 @@ def parse_rate(value: str | int | float, parameter: str = "bandwidth") -> int:
     Units are decimal, as in RFC 8343's ``speed``. ``b`` always means bit.
 
     Raises:
-        InvalidInput: not a rate, zero, negative, or beyond 2**62 bit/s.
+        InvalidInput: not a rate, zero, negative, or more than 1000 Tbit/s.
     """
     matched = None if isinstance(value, bool) else _RATE.match(str(value).strip())
     rate = round(float(matched[1]) * _RATE_UNITS[matched[2].lower()]) if matched else -1
-    if matched is None or not 0 < rate < _LARGEST:
-        raise InvalidInput(f"'{value}' is not a rate.", parameter=parameter, fix="Write it like 100Mbit or 1Gbit.")
+    if matched is None or not 0 < rate <= _FASTEST:
+        raise InvalidInput(
+            f"'{value}' is not a rate.", parameter=parameter, fix="Write it like 100Mbit or 1Gbit, at most 1000Tbit."
+        )
     return rate
 
 

@@ -19,7 +19,10 @@ from ..model.errors import ShadownetError
 
 
 class NodePush(NamedTuple):
-    """``revision`` that was pushed, what it changed on the node, and the subnets that moved on in the ledger."""
+    """``revision`` that was pushed, what it changed on the node, and the subnets that moved on in the ledger.
+
+    With ``result.superseded`` a newer push has overtaken this one; whoever made that settles the ledger.
+    """
 
     revision: int
     result: PushResult
@@ -47,14 +50,14 @@ def push_node(
     with ledger.transaction(actor, check=check) as transaction:
         desired = desired_config(transaction, node, attachment)
     try:
-        result = push(transport, desired.config, "overridden", check)
+        result = push(transport, desired.config, "overridden", check, revision=desired.revision or None)
     except ShadownetError as error:
         if desired.revision and not check:
             with ledger.transaction(actor) as transaction:
                 node_result(transaction, node, desired.revision, False, str(error))
         raise
     moved: list[Moved] = []
-    if desired.revision:
+    if desired.revision and not result.superseded:
         with ledger.transaction(actor, check=check) as transaction:
             moved = node_result(transaction, node, desired.revision, True)[1]
     return NodePush(desired.revision, result, moved)

@@ -12,9 +12,10 @@ import pytest
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import PushResult, push
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.registry import open_transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
-from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, namespaces
+from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, namespaces, wait_for
 
 SETTLED = 4.0
+QUIET = 1.2
 VOLATILE = ("handle", "metainfo", "preferred_life_time", "valid_life_time", "linkinfo", "stats64")
 
 
@@ -65,6 +66,17 @@ class Node:
         return found
 
 
+def settled(node: Node) -> dict[str, Any]:
+    """A dump that has not changed for longer than the kernel waits with news of carriers (linkwatch, one second)."""
+    last, since = node.dump(), time.monotonic()
+    while time.monotonic() < since + QUIET:
+        time.sleep(0.1)
+        now = node.dump()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last
+
+
 def stable(value: Any) -> Any:
     """JSON without handles, lifetimes, and tentative flags; what hangs in a hash table in a fixed order."""
     if isinstance(value, dict):
@@ -100,6 +112,8 @@ def same(node: Node, before: dict[str, Any]) -> None:
 def lab() -> Iterator[Lab]:
     """Namespaces ``node`` and ``client``."""
     with namespaces("node", "client") as made:
+        for which in ("all", "default"):  # or link-local addresses come up to two seconds after their link
+            made.run("node", "sh", "-c", f"echo 0 > /proc/sys/net/ipv6/conf/{which}/accept_dad")
         yield made
 
 
@@ -109,6 +123,8 @@ def node(lab: Lab) -> Iterator[Node]:
     lab.join("node", "up0", "client", "eth0")
     lab.run("node", "ip", "address", "add", "10.255.0.1/24", "dev", "up0")
     lab.run("node", "ip", "-6", "address", "add", "2001:db8:ff::1/64", "dev", "up0", "nodad")
+    ready = ["ip", "-6", "route", "show", "table", "local", "dev", "up0"]
+    wait_for(lambda: "fe80" in lab.run("node", *ready), what="the kernel's own link-local address")
     made = Node(lab)
     yield made
     made.transport.close()

@@ -13,7 +13,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.wi
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 
-from .conftest import Node, same
+from .conftest import Node, same, settled
 
 pytestmark = [pytest.mark.netns, pytest.mark.nft]
 
@@ -88,7 +88,7 @@ def test_foreign_objects_are_never_touched(node: Node, state: str) -> None:
         node.run(command)
     node.nft(FOREIGN_TABLES)
     node.push({}, "overridden")
-    before = node.dump()
+    before = settled(node)
     for config, pushed in ((CONFIG, "merged"), ({} if state == "deleted" else CONFIG, state), ({}, "deleted")):
         node.push(config, pushed)
         now = node.dump()
@@ -164,7 +164,7 @@ def test_names_and_addresses_in_the_way_are_classified_as_foreign(node: Node) ->
 )
 def test_drift_made_by_hand_is_seen_and_repaired(node: Node, hand: str, seen: tuple[str, str, str]) -> None:
     node.push(CONFIG)
-    good = node.dump()
+    good = settled(node)
     assert drift(node) == []
     if hand.startswith("nft"):
         node.nft(hand.removeprefix("nft "))

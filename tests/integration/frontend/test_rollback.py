@@ -12,7 +12,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push impor
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError, RollbackFailed
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 
-from .conftest import Node, same
+from .conftest import Node, same, settled
 
 pytestmark = [pytest.mark.netns, pytest.mark.nft]
 
@@ -50,7 +50,7 @@ STANDING: dict[str, Any] = {
 
 def refused(node: Node, config: dict[str, Any], state: str) -> NodeError:
     """Pushes what must fail, and compares."""
-    before = node.dump()
+    before = settled(node)
     ours = node.config()
     with pytest.raises(NodeError) as caught:
         push(node.transport, NodeConfig.from_dict(config), state)
@@ -163,7 +163,7 @@ def test_an_interface_that_is_no_longer_ours_is_not_removed(node: Node) -> None:
 def test_undo_after_everything_was_applied(node: Node) -> None:
     """What ``push`` does when the node reads back differently."""
     node.push(STANDING)
-    before = node.dump()
+    before = settled(node)
     wanted = {"interfaces": [{"name": "br9", "type": "bridge", "addresses": ["10.44.0.1/24"], "ingress": ["x"]}]}
     desired = NodeConfig.from_dict({**wanted, "access_lists": [{"name": "x"}]})
     applied = node.transport.apply(diff(node.transport.read().config, desired, "overridden"))

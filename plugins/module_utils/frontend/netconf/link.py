@@ -36,6 +36,11 @@ class Link:
         """The same, as far as it is known without asking."""
         return self._announced
 
+    @property
+    def current(self) -> object:
+        """The working session as it is, None where there is none."""
+        return self._session
+
     def session(self) -> Session:
         """The working session, connected at the first use and after a loss."""
         if self._session is None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 
 from . import operations
 from .errors import Lost, NetconfError, Refused
@@ -43,22 +44,6 @@ def settle(link: Link, ids: Sequence[str]) -> bool:
     return False
 
 
-def settle_if_locked(link: Link, ids: Sequence[str]) -> bool:
-    """Looks whether running can be locked, which it cannot while a confirmed commit is pending; settles ours.
-
-    Raises:
-        Lost: the session is gone.
-    """
-    if not link.announced.persist:
-        return False
-    try:
-        link.call(operations.lock("running"))
-    except Refused as refused:
-        return False if refused.tags & _UNKNOWN else settle(link, ids)
-    link.call(operations.unlock("running"))
-    return False
-
-
 class Locks:
     """The locks of one transaction."""
 
@@ -72,7 +57,13 @@ class Locks:
         self._ids = ids
         self._patience = patience
         self._held: list[str] = []
+        self._holder: object = None
         self.supported = True
+
+    @property
+    def held(self) -> bool:
+        """Whether any lock is held: those of a session that was lost are not."""
+        return bool(self._held) and self._holder is self._link.current
 
     def take(self) -> None:
         """Locks running, then the candidate.
@@ -95,6 +86,7 @@ class Locks:
                 last = refused
             else:
                 self._held.append(datastore)
+                self._holder = self._link.current
                 return
             if last.tags & _UNKNOWN:
                 self.supported = False
@@ -113,21 +105,9 @@ class Locks:
             pause = min(2 * pause, _LONGEST_PAUSE)
 
     def release(self) -> None:
-        """Unlocks what is held; a session that is gone holds nothing."""
-        while self._held:
+        """Unlocks what is held."""
+        while self.held:
             datastore = self._held.pop()
-            try:
+            with suppress(Refused, Lost):
                 self._link.call(operations.unlock(datastore))
-            except Refused:
-                continue
-            except Lost:
-                self._held.clear()
-
-    def lost(self) -> None:
-        """The session was lost: the server has released everything, or will."""
         self._held.clear()
-
-    @property
-    def held(self) -> bool:
-        """Whether any lock is held."""
-        return bool(self._held)

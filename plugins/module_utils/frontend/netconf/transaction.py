@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -41,7 +42,6 @@ class Plan:
     arrived: Callable[[], bool]
     probe: Any
     ended: Callable[[], None] = lambda: None
-    lock_timeout: float = 30.0
     confirm_timeout: int = 120
     explicit_validate: bool = False
 
@@ -49,18 +49,18 @@ class Plan:
 class Transaction:
     """Implements ``Applied`` of the transport protocol."""
 
-    def __init__(self, link: Link, plan: Plan) -> None:
+    def __init__(self, link: Link, locks: Locks, plan: Plan) -> None:
+        """
+        Args:
+            locks: held already, or taken and released by the transaction.
+        """
         self._link = link
         self._plan = plan
         self._server = link.announced
-        self._locks = Locks(link, plan.ids, plan.lock_timeout)
+        self._locks = locks
+        self._own = False
         self._store = "candidate" if self._server.candidate else "running"
         self._persist = plan.ids[0] if self._server.persist else None
-
-    @property
-    def locked(self) -> bool:
-        """Whether the server knows locks."""
-        return self._locks.supported
 
     def start(self) -> None:
         """Everything up to the commit that is still to be confirmed.
@@ -72,13 +72,21 @@ class Transaction:
         try:
             self._start()
         except BaseException:
-            self._plan.ended()
+            self._end()
             raise
+
+    def _end(self) -> None:
+        """The transaction is over."""
+        if self._own:
+            self._locks.release()
+        self._plan.ended()
 
     def _start(self) -> None:
         edited = False
         try:
-            self._locks.take()
+            if not self._locks.held:
+                self._own = True
+                self._locks.take()
             if self._server.candidate:
                 self._link.call(operations.discard_changes())
             edited = True
@@ -87,7 +95,6 @@ class Transaction:
             self._give_up()
             raise self._refusal(refused) from None
         except Lost as lost:
-            self._locks.lost()
             if edited and not self._server.candidate:
                 return  # whether running has it is for the reading back to tell
             self._settled(f"The connection was lost before anything was changed: {lost}.")
@@ -127,23 +134,15 @@ class Transaction:
             left = self._restore()
         except (Lost, Refused, NetconfError) as error:
             return NetconfRollbackFailed(f"{text} Going back failed too: {error}.", rpc_errors=refused.errors)
-        finally:
-            self._locks.release()
         if left:
             return NetconfRollbackFailed(f"{text} Going back failed: running still differs.", rpc_errors=refused.errors)
         return NetconfError(text, rpc_errors=refused.errors, fix="Nothing was changed.")
 
     def _give_up(self) -> None:
-        """Leaves nothing of ours in the candidate; the locks stay where running may have to be put right."""
-        try:
-            if self._server.candidate and self._locks.held:
+        """Leaves nothing of ours in the candidate."""
+        if self._server.candidate and self._locks.held:
+            with suppress(Refused, Lost):
                 self._link.call(operations.discard_changes())
-        except Refused:
-            pass
-        except Lost:
-            self._locks.lost()
-        if self._server.candidate:
-            self._locks.release()
 
     def confirm(self) -> None:
         """Makes the change final, after proving that the node still lets a new session in.
@@ -155,7 +154,7 @@ class Transaction:
         try:
             self._probe_and_confirm()
         finally:
-            self._plan.ended()
+            self._end()
 
     def _probe_and_confirm(self) -> None:
         try:
@@ -173,16 +172,14 @@ class Transaction:
             raise
         if self._server.confirmed:
             self._confirm()
-        self._locks.release()
 
     def _confirm(self) -> None:
         lost = False
-        end = time.monotonic() + max(_SETTLING, self._plan.lock_timeout)
+        end = time.monotonic() + _SETTLING
         while True:
             try:
                 self._link.call(operations.commit(persist_id=self._persist))
             except Lost:
-                self._locks.lost()
                 lost = True
                 self._reconnect("before the change was confirmed")
                 if self._persist is None:
@@ -226,7 +223,7 @@ class Transaction:
         try:
             self._undo()
         finally:
-            self._plan.ended()
+            self._end()
 
     def _undo(self) -> None:
         try:
@@ -236,8 +233,6 @@ class Transaction:
             raise self._in_between(str(error)) from None
         except Refused as refused:
             raise self._in_between(str(refused), refused.errors) from None
-        finally:
-            self._locks.release()
         if left:
             raise self._in_between("running still differs from what it was")
 
@@ -253,7 +248,6 @@ class Transaction:
             return
         if self._persist is None:
             # Version 1.0: the end of the session takes the change back.
-            self._locks.lost()
             self._link.forget()
             return
         end = time.monotonic() + _SETTLING
@@ -261,7 +255,6 @@ class Transaction:
             try:
                 self._link.call(operations.cancel_commit(self._persist))
             except Lost:
-                self._locks.lost()
                 self._reconnect("on the way back")
             except Refused as refused:
                 if not (refused.tags & _BUSY) or time.monotonic() >= end:
@@ -278,6 +271,7 @@ class Transaction:
         if config is None:
             return False
         if not self._locks.held:
+            self._own = True
             self._link.insist(self._locks.take)
             config = self._link.insist(self._plan.way_back)
         if config is not None:
@@ -296,8 +290,6 @@ class Transaction:
             raise NetconfError(
                 f"{text} It could not be reached again to make sure.", node_said=str(error), fix="Try again."
             ) from None
-        finally:
-            self._locks.release()
         if left:
             raise self._in_between(text)
         raise NetconfError(text, fix="Try again.")

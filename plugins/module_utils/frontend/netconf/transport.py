@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from ...model.errors import InvalidInput
@@ -18,7 +19,7 @@ from .dialect import PARTS, Dialect
 from .edit import context
 from .errors import Lost, NetconfError, Refused
 from .link import Link
-from .locks import persist_ids, settle_if_locked
+from .locks import Locks, persist_ids
 from .parse import Reader
 from .transaction import Plan, Transaction
 from .trees import BadXml, parse, pretty
@@ -34,7 +35,6 @@ class NetconfTransport:
         node: str | None = None,
         revision: int | None = None,
         *,
-        settle: bool = True,
         lock_timeout: float = 30.0,
         confirm_timeout: int = 120,
         explicit_validate: bool = False,
@@ -44,7 +44,6 @@ class NetconfTransport:
             address: of the node; without one nothing can be contacted.
             node: the node's name, for the persist-id; the host when not given.
             revision: of what will be pushed, for the persist-id.
-            settle: finish what an earlier run left pending before the first reading; not for check mode.
             lock_timeout: seconds to wait for locks.
             confirm_timeout: seconds after which the node takes back what was not confirmed.
             explicit_validate: have the candidate validated as a step of its own, too.
@@ -53,8 +52,7 @@ class NetconfTransport:
         self._reader = Reader(self._dialect)
         self._link = None if address is None else Link(address)
         self._ids = persist_ids(node or (address.host if address else ""), revision)
-        self._settle = settle
-        self._lock_timeout = lock_timeout
+        self._locks = None if self._link is None else Locks(self._link, self._ids, lock_timeout)
         self._confirm_timeout = confirm_timeout
         self._explicit_validate = explicit_validate
         self._desired = NodeConfig()
@@ -62,14 +60,13 @@ class NetconfTransport:
         self._current = Current(NodeConfig())
         self._before = NodeConfig()
         self._open: Transaction | None = None
-        self._locked = True
 
     @property
     def guarantees_missing(self) -> list[str]:
         """What this node cannot promise, and what of the last ``prepare`` it will not do."""
         found = list(self._lost)
         if self._link is not None and self._link.known is not None:
-            found += self._link.known.missing_guarantees(self._locked)
+            found += self._link.known.missing_guarantees(self._locks is None or self._locks.supported)
         return found
 
     def prepare(self, desired: NodeConfig, parameter: str = "config") -> NodeConfig:
@@ -77,13 +74,29 @@ class NetconfTransport:
         self._desired, self._lost = prepare(desired, self._dialect, parameter)
         return self._desired
 
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """See ``Transport.hold``: locks running and candidate, and settles what an earlier run of ours left pending."""
+        if self._link is None or self._locks is None:
+            raise _nowhere()
+        try:
+            self._link.insist(self._locks.take)
+        except Lost as lost:
+            raise NetconfError("The connection was lost before anything was changed.", node_said=str(lost)) from None
+        try:
+            yield
+        finally:
+            self._locks.release()
+
+    def keep_revision(self, revision: int | None) -> bool:
+        """See ``Transport.keep_revision``."""
+        return False
+
     def read(self) -> Current:
         """See ``Transport.read``."""
         link = self._the_link()
         try:
             if self._open is None:
-                if self._settle:
-                    link.insist(lambda: settle_if_locked(link, self._ids))
                 self._check_modules(link)
             self._current = link.insist(self._read)
             if self._open is None:
@@ -108,17 +121,13 @@ class NetconfTransport:
             way_back=lambda: self._way_back(before),
             arrived=lambda: not transition(self._read().config, self._current.config),
             probe=operations.get_config(self._dialect.names()),
-            lock_timeout=self._lock_timeout,
             confirm_timeout=self._confirm_timeout,
             explicit_validate=self._explicit_validate,
             ended=self._ended,
         )
-        self._open = Transaction(link, plan)
-        try:
-            self._open.start()
-        finally:
-            self._locked = self._open is None or self._open.locked
-        return self._open
+        transaction = self._open = Transaction(link, self._locks or Locks(link, self._ids, 0.0), plan)
+        transaction.start()
+        return transaction
 
     def _ended(self) -> None:
         self._open = None
@@ -149,7 +158,7 @@ class NetconfTransport:
 
     def _the_link(self) -> Link:
         if self._link is None:
-            raise NetconfError("There is no node to contact.", parameter="host", fix="Give its host.")
+            raise _nowhere()
         return self._link
 
     def _config(self, changes: Sequence[Change], before: NodeConfig, base11: bool) -> Any:
@@ -209,3 +218,7 @@ class NetconfTransport:
         now = self._read().config
         changes = transition(now, before)
         return self._config(changes, now, self._the_link().announced.base11) if changes else None
+
+
+def _nowhere() -> NetconfError:
+    return NetconfError("There is no node to contact.", parameter="host", fix="Give its host.")

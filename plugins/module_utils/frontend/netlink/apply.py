@@ -269,7 +269,6 @@ class Run:
                 raise
 
     def _set(self, link: Link, wanted: dict[str, Any]) -> None:
-        """Alias first: should this process die in the middle, the link is known as ours."""
         alias = links.MARK + wanted.get("description", "")
         mtu, bridge = wanted.get("mtu"), wanted.get("bridge")
         master = self._index(bridge) if bridge else 0
@@ -278,6 +277,7 @@ class Run:
                 link.index,
                 alias=alias if alias != link.alias else None,
                 mtu=mtu if mtu is not None and mtu != link.mtu else None,
+                grown=link.newborn,
             )
         )
         if master != link.master:

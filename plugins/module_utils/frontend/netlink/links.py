@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Links: reading, making, changing (linux/if_link.h). Ours carry an alias that begins with ``shadownet:``."""
+"""Links: reading, making, changing (linux/if_link.h). Ours carry an alias that begins with ``shadownet:``.
+
+The kernel takes an alias only for a link that is there already. So that a process that dies in between leaves nothing
+which nobody owns, a new link is born into the link group ``OURS`` and leaves it when it gets its alias.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +16,14 @@ from typing import Any
 
 from ...model.node_config import INTERFACE_TYPES
 from .routes import Request, address_text
-from .wire import CREATE, EXCL, Wire, nest, pack, pack_text, pack_u32, parse, text, u32
+from .wire import CREATE, EXCL, OURS, Wire, nest, pack, pack_text, pack_u32, parse, text, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 MARK = "shadownet:"
 _BODY = struct.Struct("=BBHiII")
 _UP = 1
 _ADDRESS, _IFNAME, _MTU, _LINK, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS = 1, 3, 4, 5, 10, 13, 18, 20
-_EXT_MASK, _LINK_NETNSID = 29, 37
+_GROUP, _EXT_MASK, _LINK_NETNSID = 27, 29, 37
 _SKIP_STATISTICS = 1 << 3
 _KIND, _DATA = 1, 2
 _VETH_PEER = 1
@@ -34,7 +38,7 @@ _MODE_NAMES = {number: name for name, number in _MODES.items()}
 class Link:
     """One link as the kernel has it; interface numbers where the kernel has numbers.
 
-    ``elsewhere`` says that ``link`` is a number in another network namespace.
+    ``elsewhere`` says that ``link`` is a number in another network namespace, ``newborn`` that it never got its alias.
     """
 
     index: int
@@ -48,12 +52,13 @@ class Link:
     master: int
     mac: bytes
     queue: int
+    newborn: bool
     data: dict[int, bytes] = field(default_factory=dict)
 
     @property
     def ours(self) -> bool:
         """Made by us."""
-        return self.alias.startswith(MARK)
+        return self.newborn or self.alias.startswith(MARK)
 
 
 def _decode(data: bytes, start: int, end: int) -> Link:
@@ -76,6 +81,7 @@ def _decode(data: bytes, start: int, end: int) -> Link:
         master=number(_MASTER),
         mac=attributes.get(_ADDRESS, b""),
         queue=number(_TXQLEN),
+        newborn=_IFALIAS not in attributes and number(_GROUP) == OURS,
         data=parse(info.get(_DATA, b"")),
     )
 
@@ -132,9 +138,13 @@ def attributes(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
 def making(
     wanted: Mapping[str, Any], index: Callable[[str], int], like: Link | None = None, peer_like: Link | None = None
 ) -> Request:
-    """Makes a link, down; with the number and hardware address of ``like`` when it comes back after a refusal."""
+    """Makes a link, down and newborn.
+
+    With the number and hardware address of ``like`` when it comes back after a refusal.
+    """
     kind = wanted["type"]
     parts = [_BODY.pack(0, 0, 0, like.index if like else 0, 0, 0), pack_text(_IFNAME, wanted["name"])]
+    parts.append(pack_u32(_GROUP, OURS))
     if like is not None and any(like.mac) and kind != "macvlan":
         parts.append(pack(_ADDRESS, like.mac))
     elif kind == "bridge":
@@ -185,8 +195,9 @@ def changing(
     master: int | None = None,
     up: bool | None = None,
     mac: bytes | None = None,
+    grown: bool = False,
 ) -> Request:
-    """Sets what is given; ``master`` 0 releases a port, ``alias`` empty removes it."""
+    """Sets what is given; ``master`` 0 releases a port, ``alias`` empty removes it, ``grown`` leaves the newborn."""
     flags, mask = (_UP if up else 0, _UP) if up is not None else (0, 0)
     parts = [_BODY.pack(0, 0, 0, index, flags, mask)]
     if mtu is not None:
@@ -197,6 +208,8 @@ def changing(
         parts.append(pack_u32(_MASTER, master))
     if mac is not None:
         parts.append(pack(_ADDRESS, mac))
+    if grown:
+        parts.append(pack_u32(_GROUP, 0))
     return NEWLINK, 0, b"".join(parts)
 
 

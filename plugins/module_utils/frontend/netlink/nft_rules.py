@@ -83,7 +83,7 @@ def read_entry(name: str, expressions: list[Expression]) -> AccessEntry:
         entry = AccessEntry(name=name, **fields)
         if compile_entry(entry) == expressions:
             return entry
-    except (ValueError, KeyError, IndexError, StopIteration):
+    except (ValueError, KeyError, IndexError, TypeError, StopIteration):
         pass
     return AccessEntry(name=name, action=f"unknown ({' '.join(str(one[0]) for one in expressions)})")
 

@@ -88,6 +88,7 @@ def _attributes(wire: Wire, old: Snapshot) -> None:
             alias=old.link.alias if now.alias != old.link.alias else None,
             master=old.link.master if now.master != old.link.master else None,
             up=old.link.up if now.up != old.link.up else None,
+            grown=now.newborn,
         )
     )
 

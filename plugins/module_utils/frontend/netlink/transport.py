@@ -4,18 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 
 from ...model.errors import NodeError
 from ...model.node_config import Interface, NodeConfig
 from ..change import Change
 from ..transport import Current, Foreign
-from . import access, addresses, links, nft_table, routes, shaping
+from . import access, addresses, links, nft_table, revision, routes, shaping
 from .apply import Run
 from .links import Link
 from .names import canonical
 from .undo import Undo
 from .wire import NETLINK_NETFILTER, NETLINK_ROUTE, KernelRefused, Wire
 from .words import words
+
+HOLD_SECONDS = 60.0
+"""How long a push waits for another one on the same node."""
 
 
 class NetlinkTransport:
@@ -41,6 +45,17 @@ class NetlinkTransport:
             return self._read()
         except (KernelRefused, OSError) as refused:
             raise NodeError("The node's configuration cannot be read.", node_said=str(refused)) from None
+
+    def hold(self) -> AbstractContextManager[object]:
+        """See ``Transport.hold`` and ``revision.hold``."""
+        return revision.hold(self._netns, HOLD_SECONDS)
+
+    def keep_revision(self, number: int | None) -> bool:
+        """See ``Transport.keep_revision``."""
+        try:
+            return revision.keep(self._nft(), number)
+        except NodeError:
+            return False
 
     def apply(self, changes: Sequence[Change]) -> Undo:
         """See ``Transport.apply``."""
@@ -97,7 +112,8 @@ class NetlinkTransport:
         config = NodeConfig(tuple(interfaces), tuple(routes.read(wire, names)), tuple(lists.values()))
         shaped = frozenset(names[index] for index, limit in limits.items() if limit.rate is None and index in names)
         others = frozenset(link.name for link in every.values() if not link.ours)
-        return Current(config, Foreign(others, foreign, shaped))
+        number = None if self._nft_wire is None else revision.read(self._nft_wire)
+        return Current(config, Foreign(others, foreign, shaped), number)
 
     def _table(self) -> nft_table.Table | None:
         try:

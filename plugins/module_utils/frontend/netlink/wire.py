@@ -12,7 +12,7 @@ import os
 import socket
 import struct
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 try:
     from pyroute2 import netns as pyroute2_netns
@@ -117,23 +117,32 @@ def _open(protocol: int) -> socket.socket:
 def open_socket(protocol: int, netns: str | None) -> socket.socket:
     """A netlink socket, in the network namespace of that name or path if one is given.
 
-    A socket stays in the namespace in which it was made, so a thread of its own enters the namespace, makes the
-    socket and ends; the caller's threads never leave theirs.
-
     Raises:
         NodeError: pyroute2 is missing, no such namespace, or no permission.
     """
     if pyroute2_netns is None:
         raise NodeError("The Python library pyroute2 is missing on this node.", fix="Install it: pip install pyroute2.")
+    return in_namespace(netns, lambda: _open(protocol))
+
+
+def in_namespace(netns: str | None, make: Callable[[], socket.socket]) -> socket.socket:
+    """The socket that ``make`` makes in a network namespace.
+
+    A socket stays in the namespace in which it was made, so a thread of its own enters the namespace, makes the
+    socket and ends; the caller's threads never leave theirs.
+
+    Raises:
+        NodeError: no such namespace, or no permission.
+    """
     if netns is None:
-        return _open(protocol)
+        return make()
     made: list[socket.socket] = []
     failed: list[OSError] = []
 
     def work() -> None:
         try:
             pyroute2_netns.setns(netns, flags=0)
-            made.append(_open(protocol))
+            made.append(make())
         except OSError as error:
             failed.append(error)
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Pushes to one node take turns, and an old one cannot undo a newer one."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink import transport as netlink
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
+from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces
+
+pytestmark = pytest.mark.netns
+
+OLD = NodeConfig.from_dict({"interfaces": [{"name": "sn1", "type": "bridge"}]})
+NEW = NodeConfig.from_dict({"interfaces": [{"name": "sn1", "type": "bridge"}, {"name": "sn2", "type": "bridge"}]})
+REFUSED = NodeConfig.from_dict({"routes": [{"prefix": "192.0.2.0/24", "next_hop": "198.51.100.1"}]})
+NOTHING = NodeConfig()
+
+
+@pytest.fixture
+def node() -> Iterator[NetlinkTransport]:
+    with namespaces("node") as lab:
+        transport = NetlinkTransport(lab.names["node"])
+        yield transport
+        transport.close()
+
+
+def names(node: NetlinkTransport) -> list[str]:
+    return [interface.name for interface in node.read().config.interfaces]
+
+
+def test_an_older_push_changes_nothing(node: NetlinkTransport) -> None:
+    assert push(node, NEW, "overridden", revision=7).revision == 7
+    late = push(node, OLD, "overridden", revision=6)
+    assert (late.superseded, late.changed, late.revision) == (True, False, 7)
+    assert names(node) == ["sn1", "sn2"]
+    again = push(node, NEW, "overridden", revision=7)
+    assert (again.superseded, again.changed) == (False, False)
+
+
+def test_a_newer_revision_is_kept_even_where_nothing_else_changes(node: NetlinkTransport) -> None:
+    push(node, OLD, "overridden", revision=1)
+    assert not push(node, OLD, "overridden", revision=2).changed
+    assert node.read().revision == 2
+
+
+def test_check_mode_and_pushes_without_revision_keep_none(node: NetlinkTransport) -> None:
+    push(node, OLD, "overridden", revision=3)
+    push(node, NEW, "overridden", check_mode=True, revision=4)
+    push(node, NEW, "merged")
+    assert node.read().revision == 3
+
+
+def test_a_refused_push_leaves_the_revision_as_it_was(node: NetlinkTransport) -> None:
+    push(node, OLD, "overridden", revision=1)
+    with pytest.raises(NodeError):
+        push(node, REFUSED, "overridden", revision=2)
+    assert node.read().revision == 1
+    assert names(node) == ["sn1"]
+
+
+def test_with_the_last_object_the_revision_goes_too(node: NetlinkTransport) -> None:
+    push(node, OLD, "overridden", revision=1)
+    push(node, NOTHING, "overridden", revision=2)
+    assert node.read().revision is None
+
+
+def test_a_push_waits_for_the_one_under_way(node: NetlinkTransport) -> None:
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with node.hold():
+            os.write(writer, b"!")
+            time.sleep(0.5)
+            push_end = time.monotonic()
+            os.write(writer, str(push_end).encode())
+        os._exit(0)
+    assert os.read(reader, 1) == b"!"
+    push(node, OLD, "overridden")
+    ended = time.monotonic()
+    assert ended >= float(os.read(reader, 100))
+    os.waitpid(child, 0)
+    os.close(reader)
+    os.close(writer)
+
+
+def test_a_killed_push_holds_nobody_up_and_a_long_one_is_named(
+    node: NetlinkTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(netlink, "HOLD_SECONDS", 0.3)
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        with node.hold():
+            os.write(writer, b"!")
+            time.sleep(60)
+        os._exit(0)
+    assert os.read(reader, 1) == b"!"
+    with pytest.raises(NodeError, match=r"Another push held this node for more than 0\.3 s"):
+        push(node, OLD, "overridden")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    assert push(node, OLD, "overridden").changed
+    os.close(reader)
+    os.close(writer)
