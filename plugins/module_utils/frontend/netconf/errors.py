@@ -8,6 +8,7 @@
     └── Lost              the session is gone, or no answer came in time; for the inside of this folder
     NodeError
     ├── NetconfError      what the caller gets; ``rpc_errors`` has every rpc-error of the server
+    │   └── Unreachable   no session can be had now; it may be had later
     └── RollbackFailed
         └── NetconfRollbackFailed   the same, and the node may be in between
 """
@@ -74,6 +75,10 @@ class NetconfError(NodeError):
 
     def details(self) -> dict[str, Any]:
         return {**super().details(), **_listed(self.rpc_errors)}
+
+
+class Unreachable(NetconfError):
+    """No session can be had now. Nothing of this has to do with keys and passwords."""
 
 
 class NetconfRollbackFailed(RollbackFailed):

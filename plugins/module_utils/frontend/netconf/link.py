@@ -9,7 +9,7 @@ from typing import Any
 
 from .address import Address
 from .announced import Announced, library_query
-from .errors import Lost, NetconfError, Refused, RpcError
+from .errors import Lost, Refused, RpcError, Unreachable
 from .session import Session
 from .trees import NC, element
 
@@ -54,12 +54,17 @@ class Link:
         except Lost:
             self._session = None
             raise
+        except Unreachable as error:
+            if self._announced is None:
+                raise  # it never was there
+            raise Lost(str(error.node_said or error.message)) from None
 
     def insist(self, operation: Callable[[], Any], patience: float = 10.0) -> Any:
         """Does what has no effect, or the same effect again, over a new session when the old one is lost.
 
         Raises:
             Lost: no session within ``patience`` seconds.
+            Unreachable: the server was not there in the first place.
             Refused: by the server.
         """
         end = time.monotonic() + patience
@@ -69,10 +74,21 @@ class Link:
             except Lost:
                 if time.monotonic() > end:
                     raise
-            except NetconfError as error:
-                if time.monotonic() > end or error.parameter is not None:
-                    raise Lost(str(error.node_said or error.message)) from None
             time.sleep(_PAUSE)
+
+    def again(self) -> None:
+        """Connects again after a loss.
+
+        Raises:
+            Lost: not within ``insist``'s time.
+        """
+        self.insist(self._again)
+
+    def _again(self) -> None:
+        try:
+            self.session()
+        except Unreachable as error:
+            raise Lost(str(error.node_said or error.message)) from None
 
     def lacks(self, modules: tuple[str, ...]) -> list[str]:
         """Modules that the server does not have; YANG 1.1 modules may be absent from the hello."""

@@ -21,7 +21,7 @@ from ncclient.transport.ssh import SSHSession
 from ...model.errors import InvalidInput
 from .address import Address, Route
 from .announced import Announced
-from .errors import Lost, NetconfError, Refused, RpcError
+from .errors import Lost, NetconfError, Refused, RpcError, Unreachable
 from .framing import Framer, FramingError, framed
 from .trees import BASE, BadXml, element, local_name, parse, to_bytes
 
@@ -138,7 +138,8 @@ class Session:
 
         Raises:
             InvalidInput: a file that the address names cannot be used.
-            NetconfError: no connection, a host key that is not known, no authentication, no NETCONF.
+            Unreachable: no connection, or nobody there who speaks NETCONF.
+            NetconfError: a host key that is not known, or no authentication.
         """
         self._timeout = address.timeout
         self._numbers = itertools.count(1)
@@ -186,7 +187,7 @@ class Session:
         except InvalidInput:
             raise
         except (TransportError, paramiko.SSHException, OSError, EOFError, Lost, ValueError) as error:
-            raise NetconfError(
+            raise Unreachable(
                 f"No NETCONF session with {where}.",
                 node_said=str(error) or type(error).__name__,
                 fix="Is the node up, the port right, and its NETCONF subsystem enabled?",

@@ -20,6 +20,7 @@ from .locks import Locks
 
 _BUSY = {"in-use", "lock-denied", "resource-denied"}
 _SETTLING = 10.0
+_SOON = 1.0
 _PAUSE = 0.2
 
 
@@ -91,6 +92,8 @@ class Transaction:
                 self._link.call(operations.discard_changes())
             edited = True
             self._edit(self._plan.config)
+            if self._plan.explicit_validate and self._server.validate and self._server.candidate:
+                self._link.call(operations.validate("candidate"))
         except Refused as refused:
             self._give_up()
             raise self._refusal(refused) from None
@@ -108,8 +111,6 @@ class Transaction:
         test = self._server.validate
         rollback = self._server.rollback_on_error
         self._link.call(operations.edit_config(self._store, config, test, rollback))
-        if self._plan.explicit_validate and self._server.validate and self._server.candidate:
-            self._link.call(operations.validate("candidate"))
 
     def _commit(self) -> None:
         timeout = self._plan.confirm_timeout if self._server.confirmed else None
@@ -119,7 +120,7 @@ class Transaction:
             self._give_up()
             raise self._refusal(refused) from None
         except Lost:
-            self._locks.lost()  # whether running has it is for the reading back to tell
+            return  # whether running has it is for the reading back to tell
         except BaseException:
             self._give_up()
             raise
@@ -265,7 +266,8 @@ class Transaction:
 
     def _restore(self) -> bool:
         """Makes running what it was, by an edit where the server did not do so itself; whether it still differs."""
-        end = time.monotonic() + (_SETTLING if self._server.confirmed else 0.0)
+        wait = 0.0 if not self._server.confirmed else _SOON if self._server.persist else _SETTLING
+        end = time.monotonic() + wait
         while (config := self._link.insist(self._plan.way_back)) is not None and time.monotonic() < end:
             time.sleep(_PAUSE)
         if config is None:
@@ -296,6 +298,6 @@ class Transaction:
 
     def _reconnect(self, when: str) -> None:
         try:
-            self._link.insist(self._link.session)
+            self._link.again()
         except Lost as lost:
             raise self._in_between(f"the connection was lost {when}: {lost}") from None

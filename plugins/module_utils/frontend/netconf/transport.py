@@ -59,6 +59,7 @@ class NetconfTransport:
         self._lost: list[str] = []
         self._current = Current(NodeConfig())
         self._before = NodeConfig()
+        self._parts_read: tuple[str, ...] = PARTS
         self._open: Transaction | None = None
 
     @property
@@ -68,6 +69,11 @@ class NetconfTransport:
         if self._link is not None and self._link.known is not None:
             found += self._link.known.missing_guarantees(self._locks is None or self._locks.supported)
         return found
+
+    @property
+    def left_out(self) -> list[str]:
+        """What of the last ``prepare`` this node will not do."""
+        return list(self._lost)
 
     def prepare(self, desired: NodeConfig, parameter: str = "config") -> NodeConfig:
         """See ``Transport.prepare`` and ``canonical.prepare``."""
@@ -192,13 +198,17 @@ class NetconfTransport:
 
     def _read(self) -> Current:
         link = self._the_link()
-        reply = link.call(operations.get_config(self._dialect.filter(self._readable(link))))
+        try:
+            reply = link.call(operations.get_config(self._dialect.filter(self._parts_read)))
+        except Refused:
+            # A filter with a namespace that the server does not know should find nothing; some servers refuse it.
+            known = tuple(part for part in PARTS if not link.lacks(self._dialect.needed((part,))))
+            if known == self._parts_read:
+                raise
+            reply = link.call(operations.get_config(self._dialect.filter(known)))
+            self._parts_read = known
         names = self._other_names(link) if self._refers_to_others() else ()
         return self._reader.read(reply, names)
-
-    def _readable(self, link: Link) -> tuple[str, ...]:
-        """Parts to ask for: all that the node has modules for."""
-        return tuple(part for part in PARTS if not link.lacks(self._dialect.needed((part,))))
 
     def _refers_to_others(self) -> bool:
         made = {item.name for item in self._desired.interfaces if item.type is not None}
