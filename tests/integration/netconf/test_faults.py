@@ -76,7 +76,8 @@ def test_a_connection_cut_at_any_message(any_node: Node, proxy: Proxy, after: bo
             assert raw.text() == before
             proxy.cut_at(number, after)
             error = _push(node, proxy.port, WANTED)
-            assert proxy.was_cut
+            # The number of packets varies a little from push to push: the last cuts may come too late.
+            assert proxy.was_cut or (error is None and number > packets - 5), error
             # What the client says is what is the case, whatever was cut.
             assert not isinstance(error, RollbackFailed), error
             assert raw.text() == (wanted if error is None else before), f"packet {number} of {packets}: {error}"
