@@ -32,7 +32,8 @@ class Announced:
             uri, mark, query = item.partition("?")
             if mark and not uri.startswith(_CAPABILITY):
                 self.modules.update(parse_qs(query).get("module", ()))
-        names = {item.partition("?")[0] for item in self.capabilities}
+        # Some devices announce the name space in front of "netconf", as RFC 4741's drafts had it.
+        names = {item.partition("?")[0].replace(":xml:ns:netconf:", ":netconf:") for item in self.capabilities}
         self.base11 = "urn:ietf:params:netconf:base:1.1" in names
         self._names = {name.removeprefix(_CAPABILITY) for name in names if name.startswith(_CAPABILITY)}
         self.candidate = self._has("candidate")

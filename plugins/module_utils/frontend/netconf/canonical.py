@@ -44,10 +44,17 @@ def prepare(desired: NodeConfig, dialect: Dialect, parameter: str) -> Prepared:
         _interface(item, dialect, f"{parameter}.interfaces[{index}]", lost)
         for index, item in enumerate(desired.interfaces)
     )
+    if desired.access_lists and "access_lists" in dialect.cannot:
+        raise _no_lists(dialect, f"{parameter}.access_lists")
     lists = tuple(
         _list(item, f"{parameter}.access_lists[{index}]", lost) for index, item in enumerate(desired.access_lists)
     )
     return Prepared(NodeConfig(interfaces, _routes(desired.routes, parameter, lost), lists), lost)
+
+
+def _no_lists(dialect: Dialect, place: str) -> InvalidInput:
+    words = f"dialect {dialect.name} has no access lists: {dialect.cannot['access_lists']}."
+    return InvalidInput(words, parameter=place, fix="Use subnets without a security profile on this node.")
 
 
 def _text(value: str | None, place: str) -> None:
@@ -60,6 +67,26 @@ def _interface(item: Interface, dialect: Dialect, place: str, lost: list[str]) -
     _text(item.description, f"{place}.description")
     if item.name != item.name.strip():
         raise InvalidInput("begins or ends with a space.", parameter=f"{place}.name")
+    _kind(item, dialect, place)
+    if item.bridge is not None:
+        raise InvalidInput(f"dialect {dialect.name} has no ports of bridges.", parameter=f"{place}.bridge")
+    if (item.ingress or item.egress) and "access_lists" in dialect.cannot:
+        raise _no_lists(dialect, f"{place}.{'ingress' if item.ingress else 'egress'}")
+    for direction in ("ingress", "egress"):
+        if len(getattr(item, direction)) > 1:
+            raise InvalidInput("has more than one.", parameter=f"{place}.{direction}", fix=_ONE_LIST)
+    if item.mtu is not None and item.mtu < _LEAST_IPV6_MTU and any(":" in one for one in item.addresses):
+        raise InvalidInput(f"IPv6 needs {_LEAST_IPV6_MTU} at least.", parameter=f"{place}.mtu")
+    if item.rate_limit is not None and "rate_limit" in dialect.cannot:
+        lost.append(
+            f"rate_limit: {item.name} is not limited to {format_rate(item.rate_limit)}: {dialect.cannot['rate_limit']}"
+        )
+        item = replace(item, rate_limit=None)
+    return item
+
+
+def _kind(item: Interface, dialect: Dialect, place: str) -> None:
+    """Refuses types and names that the dialect does not have."""
     if item.type is None:
         if item.addresses:
             raise InvalidInput(
@@ -81,19 +108,12 @@ def _interface(item: Interface, dialect: Dialect, place: str, lost: list[str]) -
                 parameter=f"{place}.name",
                 fix=f"Call it {wanted}.",
             )
-    if item.bridge is not None:
-        raise InvalidInput(f"dialect {dialect.name} has no ports of bridges.", parameter=f"{place}.bridge")
-    for direction in ("ingress", "egress"):
-        if len(getattr(item, direction)) > 1:
-            raise InvalidInput("has more than one.", parameter=f"{place}.{direction}", fix=_ONE_LIST)
-    if item.mtu is not None and item.mtu < _LEAST_IPV6_MTU and any(":" in one for one in item.addresses):
-        raise InvalidInput(f"IPv6 needs {_LEAST_IPV6_MTU} at least.", parameter=f"{place}.mtu")
-    if item.rate_limit is not None and "rate_limit" in dialect.cannot:
-        lost.append(
-            f"rate_limit: {item.name} is not limited to {format_rate(item.rate_limit)}: {dialect.cannot['rate_limit']}"
+    if item.type is not None and dialect.name_pattern and not re.fullmatch(dialect.name_pattern, item.name):
+        raise InvalidInput(
+            f"'{item.name}' is no interface of dialect {dialect.name}.",
+            parameter=f"{place}.name",
+            fix=f"Names look like {dialect.name_pattern}.",
         )
-        item = replace(item, rate_limit=None)
-    return item
 
 
 def _routes(routes: tuple[Route, ...], parameter: str, lost: list[str]) -> tuple[Route, ...]:

@@ -21,7 +21,7 @@ from .trees import BadXml, parse
 
 OWN = Path(__file__).resolve().parents[4] / "templates" / "netconf"
 PARTS = ("interfaces", "addresses", "routes", "routes4", "routes6", "access_lists")
-_KNOWN = {"title", "namespaces", "modules", "types", "vlan_name", "cannot", "read"}
+_KNOWN = {"title", "namespaces", "modules", "types", "vlan_name", "name_pattern", "cannot", "read"}
 
 
 class Dialect:
@@ -51,6 +51,7 @@ class Dialect:
         }
         self.cannot: dict[str, str] = dict(data.get("cannot") or {})
         self.vlan_name: str | None = data.get("vlan_name")
+        self.name_pattern: str | None = data.get("name_pattern")
         self.read: dict[str, Any] = data["read"]
 
     def _load(self) -> Mapping[str, Any]:

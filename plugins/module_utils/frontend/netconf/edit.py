@@ -103,7 +103,7 @@ def _add_address(addresses: list[dict[str, Any]], address: dict[str, Any]) -> No
     """Adds an item; one host address cannot be removed and made in one edit, so it is replaced."""
     for other in addresses:
         if other["ip"] == address["ip"] and other["gone"] and not address["gone"]:
-            other.update(address, op="replace")
+            other.update(address, op="replace", old_prefix_length=other["prefix_length"])
             return
     addresses.append(address)
 
@@ -117,6 +117,7 @@ def _address(change: Change, remove: str) -> dict[str, Any]:
         "family": 6 if ":" in host else 4,
         "ip": host,
         "prefix_length": int(length),
+        "old_prefix_length": None,
     }
 
 
