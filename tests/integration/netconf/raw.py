@@ -77,6 +77,11 @@ class Raw:
         item = f"<interface><name>{name}</name>{words}{kind}{ip}</interface>"
         self.edit(f'<interfaces xmlns="{SPACES["if"]}">{item}</interfaces>')
 
+    def remove(self, name: str) -> None:
+        """Removes an interface."""
+        gone = f'<interface xmlns:nc="{BASE}" nc:operation="delete"><name>{name}</name></interface>'
+        self.edit(f'<interfaces xmlns="{SPACES["if"]}">{gone}</interfaces>')
+
     def running(self) -> Any:
         """Interfaces and routing in running."""
         inside = f'<interfaces xmlns="{SPACES["if"]}"/><routing xmlns="{SPACES["rt"]}"/>'

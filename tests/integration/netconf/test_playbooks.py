@@ -86,8 +86,7 @@ def test_from_request_to_release_without_a_trace(site: Site) -> None:
     assert site.run("reconcile").ok().changed == 0
 
     with site.node.raw() as raw:
-        gone = '<interface xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation="delete"><name>sn2</name>'
-        raw.edit(f'<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces">{gone}</interface></interfaces>')
+        raw.remove("sn2")
     assert site.run("reconcile").ok().changed > 0
     assert site.node.config() == config
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import select
 import shlex
 import socket
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from ...model.errors import InvalidInput
 DEFAULT_PORT = 830
 _KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
 _SSH_CONFIG = Path("~/.ssh/config")
+_ATTEMPTS = 3
+_FIRST_WORD = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,13 @@ class Route:
         """A connection to the node, through the jump host where there is one."""
         if self.proxy is not None:
             return paramiko.ProxyCommand(self.proxy)
-        return socket.create_connection((self.host, self.port), self.timeout)
+        for _attempt in range(_ATTEMPTS):
+            made = socket.create_connection((self.host, self.port), self.timeout)
+            # An SSH server speaks first. A busy one may accept a connection and then forget or drop it.
+            if select.select([made], [], [], min(_FIRST_WORD, self.timeout))[0] and _peek(made):
+                return made
+            made.close()
+        raise OSError("the server accepts connections, but says nothing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +110,14 @@ class Address:
             named = [Path(one).expanduser() for one in shlex.split(config["userknownhostsfile"])]
             return tuple(one for one in named if one.exists())
         return tuple(found for one in _KNOWN_HOSTS if (found := one.expanduser()).exists())
+
+
+def _peek(made: socket.socket) -> bytes:
+    """The first octet, left where it is; nothing where the connection was closed at once."""
+    try:
+        return made.recv(1, socket.MSG_PEEK)
+    except OSError:
+        return b""
 
 
 def _readable(place: str, parameter: str) -> Path:
