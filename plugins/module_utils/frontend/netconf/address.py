@@ -40,6 +40,7 @@ class Route:
         for _attempt in range(_ATTEMPTS):
             made = socket.create_connection((self.host, self.port), self.timeout)
             # An SSH server speaks first. A busy one may accept a connection and then forget or drop it.
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if select.select([made], [], [], min(_FIRST_WORD, self.timeout))[0] and _peek(made):
                 return made
             made.close()
