@@ -90,8 +90,17 @@ class Raw:
         ).find("{*}data")
 
     def text(self) -> str:
-        """The same as canonical text."""
-        return etree.tostring(self.running(), method="c14n").decode()
+        """The same as canonical text, without containers that hold nothing: they mean nothing in YANG."""
+        data = self.running()
+        for name in ("static-routes", "control-plane-protocols", "routing", "interfaces"):
+            for found in list(data.iter(f"{{*}}{name}")):
+                if len(found) == 0:
+                    found.getparent().remove(found)
+        for found in data.iter():
+            found.tail = None
+            if len(found):
+                found.text = None
+        return etree.tostring(data, method="c14n").decode()
 
     def is_empty(self) -> bool:
         """Whether running has neither interfaces nor routes; empty containers mean nothing in YANG."""
