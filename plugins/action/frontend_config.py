@@ -9,17 +9,12 @@ from typing import Any
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
+from ..module_utils.frontend.netconf.address import Address
+from ..module_utils.frontend.netconf.dialect import Dialect
+from ..module_utils.frontend.netconf.needs import MISSING
+from ..module_utils.frontend.netconf.transport import NetconfTransport
 from ..module_utils.frontend.options import argument_spec, run
 from ..module_utils.model.errors import InvalidInput, ShadownetError
-
-try:
-    from ..module_utils.frontend.netconf.address import Address
-    from ..module_utils.frontend.netconf.dialect import Dialect
-    from ..module_utils.frontend.netconf.transport import NetconfTransport
-except ImportError as import_error:
-    MISSING: str | None = str(import_error)
-else:
-    MISSING = None
 
 # Option -> the variables of the inventory that stand in for it, the first one that is there.
 _VARIABLES = {

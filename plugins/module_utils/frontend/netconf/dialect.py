@@ -12,11 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import jinja2
-import yaml
-from jinja2.sandbox import ImmutableSandboxedEnvironment
-
 from ...model.errors import InvalidInput
+from .needs import jinja2, yaml
 from .trees import BadXml, parse
 
 OWN = Path(__file__).resolve().parents[4] / "templates" / "netconf"
@@ -70,7 +67,7 @@ class Dialect:
 
     @cached_property
     def _templates(self) -> jinja2.Environment:
-        return ImmutableSandboxedEnvironment(
+        return jinja2.sandbox.ImmutableSandboxedEnvironment(
             loader=jinja2.FileSystemLoader(self.folder),
             autoescape=True,
             undefined=jinja2.StrictUndefined,

@@ -8,12 +8,11 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
-from lxml import etree
-
 from ...model.node_config import ACTIONS, AccessEntry, AccessList, Interface, NodeConfig, Route
 from ..transport import Current, Foreign
 from .canonical import DEFAULT_ENTRY, LIST_PREFIX, MARK, PROTOCOL_NAMES
 from .dialect import Dialect
+from .needs import etree
 
 _Find = Callable[[Any], list[Any]]
 

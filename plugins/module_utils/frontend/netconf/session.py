@@ -12,17 +12,21 @@ import threading
 from contextlib import suppress
 from typing import Any
 
-import paramiko
-from ncclient.devices.default import DefaultDeviceHandler
-from ncclient.transport.errors import AuthenticationError, SSHUnknownHostError, TransportError
-from ncclient.transport.session import HelloHandler, NetconfBase, SessionListener
-from ncclient.transport.ssh import SSHSession
-
 from ...model.errors import InvalidInput
 from .address import Address, Route
 from .announced import Announced
 from .errors import Lost, NetconfError, Refused, RpcError, Unreachable
 from .framing import Framer, FramingError, framed
+from .needs import (
+    AuthenticationError,
+    DefaultDeviceHandler,
+    HelloHandler,
+    NetconfBase,
+    SSHSession,
+    SSHUnknownHostError,
+    TransportError,
+    paramiko,
+)
 from .trees import BASE, BadXml, element, local_name, parse, to_bytes
 
 LONGEST_REPLY = 256 * 1024 * 1024
@@ -113,7 +117,7 @@ class _Wire(SSHSession):
                 self._arrived.notify_all()
         elif name == "hello":
             with self._lock:
-                listeners: list[SessionListener] = [one for one in self._listeners if isinstance(one, HelloHandler)]
+                listeners: list[Any] = [one for one in self._listeners if isinstance(one, HelloHandler)]
             for one in listeners:
                 one.callback((root.tag, root.attrib), message.strip().decode())
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lxml import etree
+from .needs import etree
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 NC = {"nc": BASE}
