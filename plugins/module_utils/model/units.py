@@ -58,12 +58,12 @@ def parse_rate(value: str | int | float, parameter: str = "bandwidth") -> int:
         InvalidInput: not a rate, zero, negative, or more than 1000 Tbit/s.
     """
     matched = None if isinstance(value, bool) else _RATE.match(str(value).strip())
-    rate = round(float(matched[1]) * _RATE_UNITS[matched[2].lower()]) if matched else -1
-    if matched is None or not 0 < rate <= _FASTEST:
+    rate = float(matched[1]) * _RATE_UNITS[matched[2].lower()] if matched else 0
+    if not 0.5 < rate <= _FASTEST:
         raise InvalidInput(
             f"'{value}' is not a rate.", parameter=parameter, fix="Write it like 100Mbit or 1Gbit, at most 1000Tbit."
         )
-    return rate
+    return round(rate)
 
 
 def format_rate(bits_per_second: int) -> str:
