@@ -15,6 +15,8 @@ description:
   - With O(allocate=true) a name that holds nothing yet gets its subnet, in the same transaction as
     M(shadownet.ipam.subnet) would use. It is atomic and keyed by the name, so that two plays never get the same prefix.
     In check mode it only says which one it would be.
+  - A name that holds a subnet already is treated as M(shadownet.ipam.subnet) treats it. So give all options that it was
+    requested with; a bandwidth, profile, service or label that is left out is taken away.
   - Without O(allocate) it never writes.
 options:
   _terms:

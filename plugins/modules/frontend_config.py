@@ -50,7 +50,7 @@ options:
             type: bool
           mtu:
             description:
-              - Largest packet in octets. Left to the node when not given.
+              - Largest packet in octets. Left to the node when not given, and not compared then.
             type: int
           description:
             description:

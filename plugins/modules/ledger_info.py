@@ -20,7 +20,7 @@ options:
     type: int
     default: 0
   name:
-    description: Only audit events of this pool, subnet, profile or node.
+    description: Only audit events of this pool, subnet, profile or node; O(events) says how many.
     type: str
   at:
     description: Also return the pools, profiles and subnets as they were at this time, in ISO 8601 with zone.
