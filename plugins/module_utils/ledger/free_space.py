@@ -109,6 +109,9 @@ class FreeSpace:
 
     def fetch(self, prefix_length: int, start: int) -> list[int]:
         """The next stored starts of a class, at or after ``start``, at most ``_WINDOW``."""
+        if start >> self._bits:
+            # Beyond the last address.
+            return []
         rows = self._store.execute(
             "SELECT start FROM free_block WHERE pool_id = ? AND family = ? AND prefix_length = ? AND start >= ? "
             "ORDER BY start LIMIT ?",
