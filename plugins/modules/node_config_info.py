@@ -26,7 +26,8 @@ options:
     type: list
     elements: str
   attachment:
-    description: How subnets are attached at these nodes. Each subnet gets an interface of its own.
+    description: How subnets are attached at these nodes. Each subnet gets an interface of its own. The ledger does not
+      keep it, so give the same each time; with another one the interfaces are made anew.
     type: dict
     suboptions:
       type:
@@ -60,6 +61,7 @@ options:
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
+  - shadownet.ipam.ledger.assume
 seealso:
   - module: shadownet.ipam.frontend_config
   - module: shadownet.ipam.node_result
@@ -113,6 +115,15 @@ ARGUMENTS = {
     "argument_spec": {
         "ledger": {"type": "path"},
         "actor": {"type": "str"},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "security_profiles": {"type": "list", "elements": "dict"},
+                "pools": {"type": "list", "elements": "dict"},
+                "requests": {"type": "list", "elements": "dict"},
+                "released": {"type": "list", "elements": "dict"},
+            },
+        },
         "node": {"type": "str"},
         "nodes": {"type": "list", "elements": "str"},
         "attachment": {

@@ -31,8 +31,6 @@ class LedgerAction(ActionBase):
     _requires_connection = False
 
     ARGUMENTS: Mapping[str, Any] = {}
-    CREATES = False
-    """Whether a missing ledger is made."""
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
         """Does it. Returns the module's result; ShadownetError becomes the failure's message."""
@@ -40,11 +38,12 @@ class LedgerAction(ActionBase):
 
     def creates(self, options: Mapping[str, Any]) -> bool:
         """Whether this very call may make a missing ledger."""
-        return self.CREATES
+        return False
 
     def open_ledger(self, options: Mapping[str, Any], check: bool) -> Ledger:
         """The ledger that the task names."""
-        return Ledger(options["ledger"], create=self.creates(options), check=check)
+        # What is assumed in check mode may be the very first pool, of a ledger that is not there yet.
+        return Ledger(options["ledger"], create=self.creates(options) or assumed(options, check), check=check)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Entry point of Ansible."""
@@ -63,6 +62,11 @@ class LedgerAction(ActionBase):
         if warnings:
             result["warnings"] = warnings
         return result
+
+
+def assumed(options: Mapping[str, Any], check: bool) -> bool:
+    """Whether this task is told what the ones before it would have done."""
+    return check and bool(options.get("assume"))
 
 
 def require_netaddr() -> None:

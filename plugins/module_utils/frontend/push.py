@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model.errors import NodeError
+from ..model.errors import Conflict, NodeError
 from ..model.node_config import NodeConfig
 from .change import Change
 from .check import check
@@ -80,7 +80,11 @@ def push(
             )
         wanted = target(current.config, desired, state)
         changes = transition(current.config, wanted)
-        check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
+        try:
+            check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
+        except Conflict as conflict:
+            conflict.drift = from_changes(changes, current.foreign)
+            raise
         if check_mode:
             after = wanted if changes else current.config
             return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, current.revision)

@@ -66,6 +66,11 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
                 f"subnet '{subnet.name}': security profile '{subnet.security_profile}' has no rules in the ledger, "
                 "so no access list guards it; declare them with shadownet.ipam.security_profile."
             )
+        if pair and subnet.gateway == "router":
+            warnings.append(
+                f"subnet '{subnet.name}': its hosts reach the provider's router without the node's forwarding, so that "
+                "the access lists of its security profile guard only what the node itself forwards."
+            )
         interfaces.append(_interface(subnet, options, pair))
         lists += pair or ()
         if subnet.gateway == "router":
