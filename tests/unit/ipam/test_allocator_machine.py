@@ -271,8 +271,8 @@ class Allocator(RuleBasedStateMachine):
         self.desk.release(*NAMES)
         with self.desk.ledger.snapshot() as transaction:
             nodes = transaction.nodes()
-        for node, (revision, _) in nodes.items():
-            self.desk.answer(node, revision)
+        for node, known in nodes.items():
+            self.desk.answer(node, known[0])
         rows = self.desk.rows("SELECT MAX(time) FROM event")
         self.desk.seconds = max(self.clock, rows[0][0] // 1000) + 601
         self.desk.release("nobody")
