@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.hold import release_hold
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.allocate import allocate
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.hold import release_hold
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import release
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import (
     backup_ledger,
