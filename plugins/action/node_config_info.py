@@ -32,9 +32,9 @@ class ActionModule(LedgerAction):
                     {
                         "name": name,
                         "config": desired.config.to_dict(),
-                        "revision": desired.revision,
-                        "applied_revision": desired.applied_revision,
-                        "in_sync": desired.revision == desired.applied_revision,
+                        **desired.node._asdict(),
+                        "in_sync": desired.node.in_sync,
+                        "ledger_id": desired.ledger_id,
                         "subnets": desired.subnets,
                     }
                 )

@@ -215,13 +215,22 @@ options:
     description:
       - Name or path of a network namespace to configure instead of the one in which the module runs.
     type: str
+  ledger_id:
+    description:
+      - Which ledger the configuration comes from, as M(shadownet.ipam.node_config_info) returns it. Needs O(revision).
+      - The node keeps both until nothing of ours is left there. A push from another ledger is refused, because it would
+        remove what it does not know.
+    type: str
   revision:
     description:
-      - Which version of the node's configuration this is, as M(shadownet.ipam.node_config_info) counts them. The node
-        keeps it until nothing of ours is left there.
+      - Which version of the node's configuration this is, as M(shadownet.ipam.node_config_info) counts them.
       - A push that is older than what the node carries changes nothing and returns RV(superseded=true), because a newer
         one has overtaken it.
     type: int
+  takeover:
+    description: Push whatever ledger and revision the node was configured from.
+    type: bool
+    default: false
   state:
     description:
       - V(merged) adds and changes what is given and removes nothing.
@@ -288,6 +297,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ledger_id:
+  description: The ledger that the node is configured from, if it was told.
+  returned: unless O(state=rendered)
+  type: str
 revision:
   description: The revision that the node carries, if it was given one.
   returned: unless O(state=rendered)
@@ -364,7 +377,7 @@ rendered:
   elements: str
 """
 
-import traceback
+from importlib.util import find_spec
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
@@ -372,16 +385,12 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 from ..module_utils.frontend.diff import diff
 from ..module_utils.frontend.push import push
 from ..module_utils.frontend.registry import TRANSPORTS, open_transport
+from ..module_utils.frontend.transport import Mark
 from ..module_utils.frontend.yaml_text import yaml_text
 from ..module_utils.model.errors import ShadownetError
 from ..module_utils.model.node_config import ACTIONS, INTERFACE_TYPES, MACVLAN_MODES, ROUTE_TYPES, NodeConfig
 
-try:
-    import pyroute2  # noqa: F401
-
-    MISSING = None
-except ImportError:
-    MISSING = traceback.format_exc()
+MISSING = find_spec("pyroute2") is None
 
 
 def _argument_spec() -> dict[str, Any]:
@@ -422,13 +431,19 @@ def _argument_spec() -> dict[str, Any]:
         },
         "transport": {"type": "str", "choices": list(TRANSPORTS), "default": "netlink"},
         "netns": {"type": "str"},
+        "ledger_id": {"type": "str"},
         "revision": {"type": "int"},
+        "takeover": {"type": "bool", "default": False},
         "state": {
             "type": "str",
             "choices": ["merged", "replaced", "overridden", "deleted", "gathered", "rendered"],
             "default": "merged",
         },
     }
+
+
+def _marked(mark: Mark | None) -> dict[str, Any]:
+    return {"ledger_id": mark.ledger_id if mark else None, "revision": mark.revision if mark else None}
 
 
 def _run(module: AnsibleModule) -> dict[str, Any]:
@@ -441,8 +456,9 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             return {"changed": False, "rendered": transport.render(changes)}
         if state == "gathered":
             current = transport.read()
-            return {"changed": False, "gathered": current.config.to_dict(), "revision": current.revision}
-        result = push(transport, desired, state, module.check_mode, revision=module.params["revision"])
+            return {"changed": False, "gathered": current.config.to_dict(), **_marked(current.mark)}
+        mark = Mark(module.params["ledger_id"], module.params["revision"]) if module.params["ledger_id"] else None
+        result = push(transport, desired, state, module.check_mode, mark=mark, takeover=module.params["takeover"])
         before, after = result.before.to_dict(), result.after.to_dict()
         return {
             "changed": result.changed,
@@ -451,7 +467,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
             "changes": [change.to_dict() for change in result.changes],
             "commands": transport.render(result.changes),
             "drift": result.drift,
-            "revision": result.revision,
+            **_marked(result.mark),
             "superseded": result.superseded,
             "diff": {"before": yaml_text(before), "after": yaml_text(after)},
         }
@@ -461,9 +477,11 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=_argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(
+        argument_spec=_argument_spec(), supports_check_mode=True, required_together=[("ledger_id", "revision")]
+    )
     if MISSING and module.params["state"] != "rendered":
-        module.fail_json(msg=missing_required_lib("pyroute2"), exception=MISSING)
+        module.fail_json(msg=missing_required_lib("pyroute2"))
     try:
         module.exit_json(**_run(module))
     except ShadownetError as error:

@@ -78,7 +78,8 @@ subnets:
   returned: success
   type: dict
 nodes:
-  description: For every node the newest revision of its configuration, and the one that it confirmed.
+  description: For every node the newest revision of its configuration, the one that it confirmed, and the reason why
+    the last push to it failed, if it did.
   returned: success
   type: list
   elements: dict

@@ -93,8 +93,16 @@ applied_revision:
   description: The newest revision that the node confirmed.
   returned: when O(node) is given
   type: int
+reason:
+  description: Why the last push to the node failed, if it did.
+  returned: when O(node) is given
+  type: str
+ledger_id:
+  description: Tells this ledger from any other; give it to M(shadownet.ipam.frontend_config).
+  returned: when O(node) is given
+  type: str
 in_sync:
-  description: Whether the two are the same.
+  description: Whether the two are the same and the last push did not fail.
   returned: when O(node) is given
   type: bool
 subnets:

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ def place_warnings(location: str | None) -> list[str]:
     if "AWX_PRIVATE_DATA_DIR" not in os.environ or not any(path.is_relative_to(place) for place in _VANISHING):
         return []
     return [f"The ledger {path} vanishes when this job's container ends; name a mounted path of one fixed node."]
+
+
+@contextmanager
+def flat(options: Mapping[str, Any], several: str) -> Iterator[list[dict[str, Any]]]:
+    """The items of a module that takes one item's options flat or several in a list.
+
+    What is wrong with a flat one is named as the user wrote it.
+    """
+    if options[several] is not None:
+        yield options[several]
+        return
+    try:
+        yield [{key: value for key, value in options.items() if key not in (several, "ledger", "actor", "state")}]
+    except ShadownetError as error:
+        if error.parameter is not None:
+            error.parameter = error.parameter.removeprefix(f"{several}[0].")
+        raise
 
 
 def changes_diff(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..ledger.addresses import format_address
-from ..ledger.transaction import Transaction
+from ..ledger.transaction import Node, Transaction
 from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig, Route
 from ..model.pool import FAMILY_BITS
@@ -25,11 +25,11 @@ ROUTER_METRIC = 1_000_000
 
 
 class Desired(NamedTuple):
-    """``config`` as the ledger wants it, at ``revision``; the subnets behind it; what the user should know."""
+    """``config`` as the ledger wants it; the node's revisions; which ledger; the subnets behind it; warnings."""
 
     config: NodeConfig
-    revision: int
-    applied_revision: int
+    node: Node
+    ledger_id: str
     subnets: list[dict[str, Any]]
     warnings: list[str]
 
@@ -49,7 +49,7 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
     options = _read_attachment(attachment or {})
     refuse_held(transaction)
     expire(transaction)
-    revision, applied = transaction.nodes().get(node, (0, 0))
+    known = transaction.nodes().get(node, Node())
     subnets = transaction.subnets("node = ?", (node,))
     profiles = transaction.profiles()
     interfaces: list[Interface] = []
@@ -77,7 +77,7 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
             routes.append(_default_route(subnet))
     shown = [show_subnet(one, transaction.pool_of(one.pool_id), transaction.now) for one in subnets]
     config = NodeConfig(tuple(interfaces), tuple(routes), tuple(lists))
-    return Desired(config, revision, applied, shown, warnings)
+    return Desired(config, known, transaction.ledger_id(), shown, warnings)
 
 
 def _read_attachment(data: Mapping[str, Any]) -> dict[str, Any]:

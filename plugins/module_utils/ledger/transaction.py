@@ -35,6 +35,19 @@ class Occupied(NamedTuple):
     until: int | None
 
 
+class Node(NamedTuple):
+    """Revision of the node's desired configuration, the one it confirmed, and why the last push to it failed."""
+
+    revision: int = 0
+    applied_revision: int = 0
+    reason: str | None = None
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether the node carries what the ledger wants, as far as the ledger knows."""
+        return self.revision == self.applied_revision and self.reason is None
+
+
 _OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, subnet_id, name, until"
 
 
@@ -351,10 +364,14 @@ class Transaction:
 
     # -- nodes
 
-    def nodes(self) -> dict[str, tuple[int, int]]:
-        """Per node the revision of its desired configuration, and the one that it confirmed last."""
-        rows = self._store.execute("SELECT name, revision, applied_revision FROM node ORDER BY name").fetchall()
-        return {row[0]: (row[1], row[2]) for row in rows}
+    def ledger_id(self) -> str:
+        """Tells this ledger from any other; a backup has its original's."""
+        return self.meta("id") or ""
+
+    def nodes(self) -> dict[str, Node]:
+        """What the ledger knows of each node, by name."""
+        rows = self._store.execute("SELECT name, revision, applied_revision, reason FROM node ORDER BY name").fetchall()
+        return {row[0]: Node(*row[1:]) for row in rows}
 
     def next_revision(self, node: str) -> int:
         """Revision of the node's desired configuration that this transaction makes; the same for all its changes."""
@@ -365,7 +382,7 @@ class Transaction:
             if row:
                 self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (found, node))
             else:
-                self._store.execute("INSERT INTO node VALUES (?, ?, 0)", (node, found))
+                self._store.execute("INSERT INTO node VALUES (?, ?, 0, NULL)", (node, found))
         return found
 
     def lift_revision(self, node: str, revision: int) -> None:
@@ -377,7 +394,16 @@ class Transaction:
     def confirm_revision(self, node: str, revision: int) -> bool:
         """Notes that the node carries ``revision``; False when it was known already."""
         cursor = self._store.execute(
-            "UPDATE node SET applied_revision = ? WHERE name = ? AND applied_revision < ?", (revision, node, revision)
+            "UPDATE node SET applied_revision = CASE WHEN applied_revision < ? THEN ? ELSE applied_revision END, "
+            "reason = NULL WHERE name = ? AND (applied_revision < ? OR reason IS NOT NULL)",
+            (revision, revision, node, revision),
+        )
+        return cursor.rowcount > 0
+
+    def refuse_revision(self, node: str, reason: str) -> bool:
+        """Notes why the last push to the node failed; False when it was known already."""
+        cursor = self._store.execute(
+            "UPDATE node SET reason = ? WHERE name = ? AND (reason IS NULL OR reason <> ?)", (reason, node, reason)
         )
         return cursor.rowcount > 0
 
