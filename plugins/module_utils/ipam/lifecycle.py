@@ -78,7 +78,7 @@ def node_result(
     if ok:
         changed = transaction.confirm_revision(node, revision)
     else:
-        changed = transaction.refuse_revision(node, message or FAILED)
+        changed = transaction.refuse_revision(node, revision, message or FAILED)
     if changed:
         after = {"revision": revision} if ok else {"revision": revision, "reason": message or FAILED}
         transaction.event("node.confirmed" if ok else "node.failed", "node", node, None, to_json(after))

@@ -128,7 +128,8 @@ _VERSION_1 = (
         name TEXT NOT NULL PRIMARY KEY,
         revision INTEGER NOT NULL,
         applied_revision INTEGER NOT NULL,
-        reason TEXT
+        failed_revision INTEGER,
+        reason TEXT CHECK ((reason IS NULL) = (failed_revision IS NULL))
     )
     """,
     "CREATE TABLE security_profile (name TEXT NOT NULL PRIMARY KEY, rules TEXT NOT NULL) WITHOUT ROWID",

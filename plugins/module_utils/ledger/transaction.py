@@ -36,10 +36,11 @@ class Occupied(NamedTuple):
 
 
 class Node(NamedTuple):
-    """Revision of the node's desired configuration, the one it confirmed, and why the last push to it failed."""
+    """Revision of the node's desired configuration, the one it confirmed, and the one that failed since, with why."""
 
     revision: int = 0
     applied_revision: int = 0
+    failed_revision: int | None = None
     reason: str | None = None
 
     @property
@@ -370,7 +371,9 @@ class Transaction:
 
     def nodes(self) -> dict[str, Node]:
         """What the ledger knows of each node, by name."""
-        rows = self._store.execute("SELECT name, revision, applied_revision, reason FROM node ORDER BY name").fetchall()
+        rows = self._store.execute(
+            "SELECT name, revision, applied_revision, failed_revision, reason FROM node ORDER BY name"
+        ).fetchall()
         return {row[0]: Node(*row[1:]) for row in rows}
 
     def next_revision(self, node: str) -> int:
@@ -382,7 +385,7 @@ class Transaction:
             if row:
                 self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (found, node))
             else:
-                self._store.execute("INSERT INTO node VALUES (?, ?, 0, NULL)", (node, found))
+                self._store.execute("INSERT INTO node VALUES (?, ?, 0, NULL, NULL)", (node, found))
         return found
 
     def lift_revision(self, node: str, revision: int) -> None:
@@ -392,18 +395,22 @@ class Transaction:
         self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (revision + 1, node))
 
     def confirm_revision(self, node: str, revision: int) -> bool:
-        """Notes that the node carries ``revision``; False when it was known already."""
-        cursor = self._store.execute(
-            "UPDATE node SET applied_revision = CASE WHEN applied_revision < ? THEN ? ELSE applied_revision END, "
-            "reason = NULL WHERE name = ? AND (applied_revision < ? OR reason IS NOT NULL)",
-            (revision, revision, node, revision),
+        """Notes that the node carries ``revision``; False when nothing new was learned."""
+        newer = self._store.execute(
+            "UPDATE node SET applied_revision = ? WHERE name = ? AND applied_revision < ?", (revision, node, revision)
         )
-        return cursor.rowcount > 0
+        mended = self._store.execute(
+            "UPDATE node SET failed_revision = NULL, reason = NULL WHERE name = ? AND failed_revision <= ?",
+            (node, revision),
+        )
+        return newer.rowcount + mended.rowcount > 0
 
-    def refuse_revision(self, node: str, reason: str) -> bool:
-        """Notes why the last push to the node failed; False when it was known already."""
+    def refuse_revision(self, node: str, revision: int, reason: str) -> bool:
+        """Notes why the push of ``revision`` failed; False when that, or something newer, was known already."""
         cursor = self._store.execute(
-            "UPDATE node SET reason = ? WHERE name = ? AND (reason IS NULL OR reason <> ?)", (reason, node, reason)
+            "UPDATE node SET failed_revision = ?, reason = ? WHERE name = ? AND applied_revision <= ? "
+            "AND (failed_revision IS NULL OR failed_revision < ? OR (failed_revision = ? AND reason <> ?))",
+            (revision, reason, node, revision, revision, revision, reason),
         )
         return cursor.rowcount > 0
 
