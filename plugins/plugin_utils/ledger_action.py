@@ -14,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.ipam.parsing import NETADDR_ERROR
-from ..module_utils.ledger.ledger import Ledger, ledger_path
+from ..module_utils.ledger.ledger import Ledger, ledger_location
 from ..module_utils.model.errors import ShadownetError
 
 _VANISHING = (Path("/tmp"), Path("/var/tmp"), Path("/runner"))  # noqa: S108 - looked for, not written to
@@ -90,7 +90,7 @@ def actor_name(options: Mapping[str, Any]) -> str:
 
 def place_warnings(location: str | None) -> list[str]:
     """Warns of a ledger that vanishes when an AWX job's container ends."""
-    path = ledger_path(location)
+    path = Path(ledger_location(location))
     if "AWX_PRIVATE_DATA_DIR" not in os.environ or not any(path.is_relative_to(place) for place in _VANISHING):
         return []
     return [f"The ledger {path} vanishes when this job's container ends; name a mounted path of one fixed node."]

@@ -26,7 +26,7 @@ def describe_ledger(ledger: Ledger) -> dict[str, Any]:
     with ledger.snapshot() as transaction:
         last = transaction.events(last=1)
         return {
-            "path": str(ledger.path),
+            "path": ledger.location,
             "schema_version": ledger.store.version,
             "held": transaction.meta(HELD),
             "clock_behind_seconds": round(transaction.clock_behind / 1000),

@@ -15,7 +15,7 @@ from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
 from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_row, to_json
-from .sqlite import SqliteStore
+from .store import Store
 
 CLOCK_TOLERANCE = 60_000
 """Milliseconds that the clock may lie behind the last event before nothing expires any more."""
@@ -69,7 +69,7 @@ class Transaction:
             ``CLOCK_TOLERANCE``; then nothing may expire. Else 0.
     """
 
-    def __init__(self, store: SqliteStore, actor: str, seconds: float) -> None:
+    def __init__(self, store: Store, actor: str, seconds: float) -> None:
         self._store, self._actor = store, actor
         self._pools: dict[str, Pool] | None = None
         self._by_id: dict[int, Pool] = {}
