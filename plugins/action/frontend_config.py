@@ -13,7 +13,7 @@ from ..module_utils.frontend.netconf.address import Address
 from ..module_utils.frontend.netconf.dialect import Dialect
 from ..module_utils.frontend.netconf.needs import MISSING
 from ..module_utils.frontend.netconf.transport import NetconfTransport
-from ..module_utils.frontend.options import argument_spec, run
+from ..module_utils.frontend.options import REQUIRED_TOGETHER, argument_spec, run
 from ..module_utils.model.errors import InvalidInput, ShadownetError
 
 # Option -> the variables of the inventory that stand in for it, the first one that is there.
@@ -41,7 +41,7 @@ class ActionModule(ActionBase):
             wrap = bool(self._task.async_val) and not self._connection.has_native_async
             result.update(self._execute_module(task_vars=variables, wrap_async=wrap))
             return result
-        options = self.validate_argument_spec(argument_spec=argument_spec())[1]
+        options = self.validate_argument_spec(argument_spec=argument_spec(), required_together=REQUIRED_TOGETHER)[1]
         try:
             result.update(self._push(self._completed(options, variables), str(variables.get("inventory_hostname", ""))))
         except ShadownetError as error:

@@ -33,7 +33,7 @@ class ActionModule(LedgerAction):
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
         states: dict[str, Callable[[], dict[str, Any]]] = {
-            "present": lambda: {"changed": ledger.created},
+            "present": lambda: {"changed": ledger.store.created},
             "backed_up": lambda: _backup(ledger, options["file"], check),
             "restored": lambda: _restore(ledger, options["file"], actor, check),
             "verified": lambda: _verify(ledger),
@@ -42,7 +42,7 @@ class ActionModule(LedgerAction):
             "imported": lambda: _import(ledger, options["file"], actor, check),
             "adopted": lambda: _adopt(ledger, options["nodes"], actor, check),
         }
-        shown = {"path": str(ledger.path), **({"file": options["file"]} if options["file"] else {})}
+        shown = {"path": ledger.location, **({"file": options["file"]} if options["file"] else {})}
         return {**shown, **states[options["state"]]()}
 
 

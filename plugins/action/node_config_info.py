@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.desired import desired_config
 from ..module_utils.ipam.parsing import check_name
 from ..module_utils.ledger.ledger import Ledger
 from ..modules.node_config_info import ARGUMENTS
-from ..plugin_utils.ledger_action import LedgerAction, clock_warnings
+from ..plugin_utils.ledger_action import LedgerAction, assumed, clock_warnings
 
 
 class ActionModule(LedgerAction):
@@ -21,6 +22,8 @@ class ActionModule(LedgerAction):
         nodes: list[dict[str, Any]] = []
         warnings: list[str] = []
         with ledger.transaction(actor, check=check) as transaction:
+            if assumed(options, check):
+                assume(transaction, options["assume"])
             asked = [options["node"]] if options["node"] is not None else options["nodes"]
             for name in asked or transaction.nodes():
                 desired = desired_config(transaction, check_name(name, "node"), options["attachment"])
@@ -29,9 +32,9 @@ class ActionModule(LedgerAction):
                     {
                         "name": name,
                         "config": desired.config.to_dict(),
-                        "revision": desired.revision,
-                        "applied_revision": desired.applied_revision,
-                        "in_sync": desired.revision == desired.applied_revision,
+                        **desired.node._asdict(),
+                        "in_sync": desired.node.in_sync,
+                        "ledger_id": desired.ledger_id,
                         "subnets": desired.subnets,
                     }
                 )

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..module_utils.ipam.pools import declare_pools, remove_pools
 from ..module_utils.ledger.ledger import Ledger
-from ..modules.pool import ARGUMENTS, POOL_OPTIONS
-from ..plugin_utils.ledger_action import LedgerAction, changes_diff
+from ..modules.pool import ARGUMENTS
+from ..plugin_utils.ledger_action import LedgerAction, changes_diff, flat
 
 
 class ActionModule(LedgerAction):
@@ -20,9 +20,7 @@ class ActionModule(LedgerAction):
         return bool(options["state"] == "present")
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
-        flat = options["pools"] is None
-        items = [{key: options[key] for key in ("name", *POOL_OPTIONS)}] if flat else options["pools"]
-        with ledger.transaction(actor, check=check) as transaction:
+        with flat(options, "pools") as items, ledger.transaction(actor, check=check) as transaction:
             if options["state"] == "present":
                 results = declare_pools(transaction, items)
             else:

@@ -7,8 +7,8 @@ from typing import Any
 
 from ..module_utils.ipam.profiles import declare_profiles, remove_profiles
 from ..module_utils.ledger.ledger import Ledger
-from ..modules.security_profile import ARGUMENTS, PROFILE_OPTIONS
-from ..plugin_utils.ledger_action import LedgerAction, changes_diff
+from ..modules.security_profile import ARGUMENTS
+from ..plugin_utils.ledger_action import LedgerAction, changes_diff, flat
 
 
 class ActionModule(LedgerAction):
@@ -20,10 +20,8 @@ class ActionModule(LedgerAction):
         return bool(options["state"] == "present")
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
-        flat = options["profiles"] is None
-        items = [{key: options[key] for key in ("name", *PROFILE_OPTIONS)}] if flat else options["profiles"]
-        given = [{key: value for key, value in item.items() if value is not None} for item in items]
-        with ledger.transaction(actor, check=check) as transaction:
+        with flat(options, "profiles") as items, ledger.transaction(actor, check=check) as transaction:
+            given = [{key: value for key, value in item.items() if value is not None} for item in items]
             if options["state"] == "present":
                 results = declare_profiles(transaction, given)
             else:

@@ -7,12 +7,13 @@ import json
 from typing import Any
 
 from ..module_utils.ipam.allocate import allocate
+from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.lifecycle import release
 from ..module_utils.ipam.requests import read_keys, read_requests
 from ..module_utils.ipam.views import show_subnet
 from ..module_utils.ledger.ledger import Ledger
 from ..modules.subnet import ARGUMENTS
-from ..plugin_utils.ledger_action import LedgerAction, changes_diff, clock_warnings
+from ..plugin_utils.ledger_action import LedgerAction, assumed, changes_diff, clock_warnings
 
 
 class ActionModule(LedgerAction):
@@ -27,6 +28,8 @@ class ActionModule(LedgerAction):
         requests = read_requests(items) if present else []
         keys = [] if present else read_keys(items)
         with ledger.transaction(actor, check=check) as transaction:
+            if assumed(options, check):
+                assume(transaction, options["assume"])
             found = allocate(transaction, requests) if present else release(transaction, keys)
             subnets, changes = [], []
             for item in found:
@@ -43,6 +46,7 @@ class ActionModule(LedgerAction):
             "nodes": sorted(
                 {one["node"] for one in subnets if one["node"] and one["status"] not in ("active", "gone")}
             ),
+            **({} if present else {"unknown": [key for key, item in zip(keys, found, strict=True) if item is None]}),
             "diff": changes_diff(changes),
             "warnings": warnings,
         }

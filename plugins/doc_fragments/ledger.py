@@ -31,9 +31,36 @@ notes:
 options: {}
 attributes:
   check_mode:
-    description: Can predict what a run would do, prefixes and addresses included, and changes nothing.
+    description: Can predict what a run would do, prefixes and addresses included, and changes nothing. Each task is
+      predicted by itself, as if those before it had changed nothing.
     support: full
   diff_mode:
     description: Returns what is different before and after.
     support: full
+"""
+
+    ASSUME = r"""
+options:
+  assume:
+    description:
+      - What the tasks before this one declare, allocate and release. In check mode those keep nothing, so that without
+        this the present task could not know of it. Outside of check mode it has no effect.
+    type: dict
+    suboptions:
+      security_profiles:
+        description: Profiles, as M(shadownet.ipam.security_profile) takes them.
+        type: list
+        elements: dict
+      pools:
+        description: Pools, as M(shadownet.ipam.pool) takes them.
+        type: list
+        elements: dict
+      requests:
+        description: Requests, as M(shadownet.ipam.subnet) takes them.
+        type: list
+        elements: dict
+      released:
+        description: Names or ids of subnets that are released, as M(shadownet.ipam.subnet) takes them.
+        type: list
+        elements: dict
 """

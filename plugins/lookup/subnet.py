@@ -15,6 +15,8 @@ description:
   - With O(allocate=true) a name that holds nothing yet gets its subnet, in the same transaction as
     M(shadownet.ipam.subnet) would use. It is atomic and keyed by the name, so that two plays never get the same prefix.
     In check mode it only says which one it would be.
+  - Of a name that holds a subnet already, what is left out here stays as it is; what is given is treated as
+    M(shadownet.ipam.subnet) treats it.
   - Without O(allocate) it never writes.
 options:
   _terms:
@@ -137,7 +139,7 @@ class LookupModule(LookupBase):
                 raise InvalidInput(f"{', '.join(wanted)} need allocate=true.", parameter=next(iter(wanted)))
             with Ledger(options["ledger"]) as ledger, ledger.snapshot() as transaction:
                 return named_subnets(transaction, terms, "terms")
-        requests = read_requests([{"name": term, **wanted} for term in terms], "terms")
+        requests = read_requests([{"name": term, **wanted} for term in terms], "terms", keep=True)
         with Ledger(options["ledger"]) as ledger, ledger.transaction(actor_name(options), check=check) as transaction:
             return [
                 show_subnet(item.subnet, transaction.pool_of(item.subnet.pool_id), transaction.now)

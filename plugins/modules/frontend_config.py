@@ -53,7 +53,7 @@ options:
             type: bool
           mtu:
             description:
-              - Largest packet in octets. Left to the node when not given.
+              - Largest packet in octets. Left to the node when not given, and not compared then.
             type: int
           description:
             description:
@@ -220,13 +220,22 @@ options:
     description:
       - Name or path of a network namespace to configure instead of the one in which the module runs.
     type: str
+  ledger_id:
+    description:
+      - Which ledger the configuration comes from, as M(shadownet.ipam.node_config_info) returns it. Needs O(revision).
+      - The node keeps both until nothing of ours is left there. A push from another ledger is refused, because it would
+        remove what it does not know.
+    type: str
   revision:
     description:
-      - Which version of the node's configuration this is, as M(shadownet.ipam.node_config_info) counts them. The node
-        keeps it until nothing of ours is left there.
+      - Which version of the node's configuration this is, as M(shadownet.ipam.node_config_info) counts them.
       - A push that is older than what the node carries changes nothing and returns RV(superseded=true), because a newer
         one has overtaken it.
     type: int
+  takeover:
+    description: Push whatever ledger and revision the node was configured from.
+    type: bool
+    default: false
   state:
     description:
       - V(merged) adds and changes what is given and removes nothing.
@@ -309,6 +318,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+ledger_id:
+  description: The ledger that the node is configured from, if it was told.
+  returned: unless O(state=rendered)
+  type: str
 revision:
   description: The revision that the node carries, if it was given one.
   returned: unless O(state=rendered)
@@ -396,21 +409,16 @@ guarantees_missing:
   elements: str
 """
 
-import traceback
+from importlib.util import find_spec
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ..module_utils.frontend.options import argument_spec, run
+from ..module_utils.frontend.options import REQUIRED_TOGETHER, argument_spec, run
 from ..module_utils.frontend.registry import open_transport
 from ..module_utils.model.errors import InvalidInput, ShadownetError
 
-try:
-    import pyroute2  # noqa: F401
-
-    MISSING = None
-except ImportError:
-    MISSING = traceback.format_exc()
+MISSING = find_spec("pyroute2") is None
 
 
 def _run(module: AnsibleModule) -> dict[str, Any]:
@@ -425,9 +433,9 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True)
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=REQUIRED_TOGETHER)
     if MISSING and module.params["state"] != "rendered":
-        module.fail_json(msg=missing_required_lib("pyroute2"), exception=MISSING)
+        module.fail_json(msg=missing_required_lib("pyroute2"))
     try:
         module.exit_json(**_run(module))
     except ShadownetError as error:

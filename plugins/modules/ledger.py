@@ -23,7 +23,8 @@ options:
       - V(verified) proves that free blocks, subnets, quarantine and exclusions tile every pool exactly, or fails.
       - V(migrated) brings the schema to the version of this release.
       - V(exported) writes pools, profiles, subnets and quarantine to O(file) as YAML.
-      - V(imported) adds what such a file holds, all or nothing.
+      - V(imported) adds what such a file holds, all or nothing. Subnets on nodes get new ids, so that the next push
+        makes their interfaces anew.
       - V(adopted) takes over what O(nodes) carry and the ledger does not know, and ends the hold after a restore.
     type: str
     choices: [present, backed_up, restored, verified, migrated, exported, imported, adopted]

@@ -20,7 +20,7 @@ options:
     type: int
     default: 0
   name:
-    description: Only audit events of this pool, subnet, profile or node.
+    description: Only audit events of this pool, subnet, profile or node; O(events) says how many.
     type: str
   at:
     description: Also return the pools, profiles and subnets as they were at this time, in ISO 8601 with zone.
@@ -78,7 +78,8 @@ subnets:
   returned: success
   type: dict
 nodes:
-  description: For every node the newest revision of its configuration, and the one that it confirmed.
+  description: For every node the newest revision of its configuration, the one that it confirmed, and the reason why
+    the last push to it failed, if it did.
   returned: success
   type: list
   elements: dict

@@ -26,7 +26,8 @@ options:
     type: list
     elements: str
   attachment:
-    description: How subnets are attached at these nodes. Each subnet gets an interface of its own.
+    description: How subnets are attached at these nodes. Each subnet gets an interface of its own. The ledger does not
+      keep it, so give the same each time; with another one the interfaces are made anew.
     type: dict
     suboptions:
       type:
@@ -60,6 +61,7 @@ options:
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
+  - shadownet.ipam.ledger.assume
 seealso:
   - module: shadownet.ipam.frontend_config
   - module: shadownet.ipam.node_result
@@ -91,8 +93,16 @@ applied_revision:
   description: The newest revision that the node confirmed.
   returned: when O(node) is given
   type: int
+reason:
+  description: Why the last push to the node failed, if it did.
+  returned: when O(node) is given
+  type: str
+ledger_id:
+  description: Tells this ledger from any other; give it to M(shadownet.ipam.frontend_config).
+  returned: when O(node) is given
+  type: str
 in_sync:
-  description: Whether the two are the same.
+  description: Whether the two are the same and the last push did not fail.
   returned: when O(node) is given
   type: bool
 subnets:
@@ -113,6 +123,15 @@ ARGUMENTS = {
     "argument_spec": {
         "ledger": {"type": "path"},
         "actor": {"type": "str"},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "security_profiles": {"type": "list", "elements": "dict"},
+                "pools": {"type": "list", "elements": "dict"},
+                "requests": {"type": "list", "elements": "dict"},
+                "released": {"type": "list", "elements": "dict"},
+            },
+        },
         "node": {"type": "str"},
         "nodes": {"type": "list", "elements": "str"},
         "attachment": {

@@ -14,7 +14,8 @@ author:
 description:
   - Declares the pools of the ledger, from which subnets are handed out. Makes the ledger if there is none.
   - An option that is left out keeps its value; for a new pool it has the default named here.
-  - A pool grows and shrinks by its O(prefixes), as long as they cover what is handed out.
+  - Lists are replaced as a whole. A pool grows and shrinks by its O(prefixes), as long as they cover what is handed
+    out or in quarantine.
 options:
   name:
     description: Name of the pool. Give either this and the options below, or O(pools).
@@ -29,8 +30,8 @@ options:
         type: str
         required: true
       kind: &kind
-        description: What draws from the pool. Requests draw from V(provider) pools (the default), reservations from
-          V(shadow) pools. It cannot change.
+        description: What draws from the pool. Requests draw from V(provider) pools (the default). V(shadow) pools are
+          for reservations, which this release does not have yet. It cannot change.
         type: str
         choices: [provider, shadow]
       prefixes: &prefixes
@@ -52,8 +53,8 @@ options:
         type: list
         elements: str
       bandwidth: &bandwidth
-        description: Capacity that the pool's subnets share, as V(10Gbit). No limit by default; an empty text takes
-          the limit away.
+        description: Capacity that the pool's subnets share, as V(10Gbit); a plain number means bit/s. No limit by
+          default; an empty text takes the limit away.
         type: str
       strategy: &strategy
         description:
@@ -64,7 +65,7 @@ options:
         choices: [first_fit, best_fit, round_robin]
       quarantine: &quarantine
         description: How long a released prefix rests before another name may get it, as V(10m) (the default), V(0s) for
-          not at all.
+          not at all. A plain number means seconds.
         type: str
       gateway: &gateway
         description:
@@ -74,13 +75,16 @@ options:
         type: str
         choices: [node, router]
       lend: &lend
-        description: Whether requests may borrow from this shadow pool when provider pools are exhausted.
+        description: Whether requests may borrow from this shadow pool when provider pools are exhausted. Kept, not used
+          yet.
         type: bool
       workload_cap: &workload_cap
-        description: Largest share of this shadow pool that one workload may hold, more than 0 and at most 1.
+        description: Largest share of this shadow pool that one workload may hold, more than 0 and at most 1. Kept, not
+          used yet.
         type: float
       routing_domain: &routing_domain
-        description: Pools of different routing domains may overlap. V(default) by default.
+        description: Pools of different routing domains may overlap. V(default) by default. A request that names no
+          pools may get space of any routing domain.
         type: str
       dns_servers: &dns_servers
         description: Addresses of the name servers that services get with their subnet.

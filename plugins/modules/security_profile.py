@@ -17,6 +17,8 @@ description:
   - What no rule accepts is dropped. Without rules for a direction everything may pass in it, but what leaves a subnet
     always bears an address of that subnet (BCP 38).
   - The access lists guard traffic that the node forwards, not traffic to or from the node itself.
+  - A profile is declared as a whole, and what is left out is not kept. Other rules reach the nodes with the next push
+    to each, most simply by the playbook C(shadownet.ipam.reconcile).
 options:
   name:
     description: Name of the profile. Give either this and the options below, or O(profiles).

@@ -14,7 +14,8 @@ author:
 description:
   - Hands out subnets from the ledger's pools and takes them back, any number in one transaction. All or nothing.
   - The O(requests[].name) is the key. Asking again returns the same subnet; another bandwidth, profile, service or
-    other labels change it in place; another size, family, pool, location or node is refused with the difference.
+    other labels change it in place, and what is left out of these is taken away; another size, family, pool, location
+    or node is refused with the difference.
   - A subnet on a node is V(pending) until M(shadownet.ipam.node_result) says that the node carries it, and V(releasing)
     until the node has confirmed the removal. Then its prefix rests in quarantine.
 options:
@@ -26,7 +27,8 @@ options:
     required: true
     suboptions:
       name:
-        description: The key, unique in the ledger, in any script, at most 200 octets of UTF-8.
+        description: The key, unique in the ledger, in any script, at most 200 octets of UTF-8. Required for
+          O(state=present).
         type: str
       id:
         description: For O(state=absent), the subnet's id instead of its name.
@@ -50,16 +52,17 @@ options:
         choices: [ipv4, ipv6]
       bandwidth:
         description: Bandwidth as V(100Mbit), counted against the pool's capacity and enforced on the node as a rate
-          limit of the traffic to the subnet.
+          limit of the traffic to the subnet. A plain number means bit/s.
         type: str
       security_profile:
-        description: Security profile, whose rules become access lists on the node.
+        description: Security profile, whose rules become access lists on the node. Only pools that list it match.
         type: str
       location:
         description: Only pools of this location match.
         type: str
       pools:
-        description: Only these pools, in this order. All that match, in order of declaration, by default.
+        description: Only these pools, in this order. All that match, in order of declaration and whatever their
+          routing domain, by default.
         type: list
         elements: str
       strategy:
@@ -70,13 +73,14 @@ options:
         description: The front-end node that shall carry the subnet. Without one there is nothing to configure.
         type: str
       ttl:
-        description: The subnet is released after this time, as V(2h), counted from its creation.
+        description: The subnet is released after this time, as V(2h), counted from its creation. A plain number means
+          seconds. For a subnet that is there already it has no effect without O(requests[].renew).
         type: str
       renew:
         description: Count O(requests[].ttl) from now on. That is a change each time.
         type: bool
       labels:
-        description: Labels, for searching. V(vlan) and V(vni) give a VLAN id and a VXLAN network identifier where the
+        description: Labels, for searching. C(vlan) and C(vni) give a VLAN id and a VXLAN network identifier where the
           node's interfaces are of such a type.
         type: dict
   state:
@@ -87,6 +91,7 @@ options:
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
+  - shadownet.ipam.ledger.assume
 seealso:
   - module: shadownet.ipam.pool
   - module: shadownet.ipam.node_config_info
@@ -143,6 +148,11 @@ subnets:
     created_at: {description: When it was allocated., type: str}
     updated_at: {description: When it last changed., type: str}
     revision: {description: Revision of the node's configuration that first has it so., type: int}
+unknown:
+  description: For O(state=absent), the names and ids that the ledger does not have, or not any more.
+  returned: for O(state=absent)
+  type: list
+  elements: raw
 nodes:
   description: Nodes that must be pushed to before the subnets are V(active) or gone.
   returned: success
@@ -173,6 +183,15 @@ ARGUMENTS = {
     "argument_spec": {
         "ledger": {"type": "path"},
         "actor": {"type": "str"},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "security_profiles": {"type": "list", "elements": "dict"},
+                "pools": {"type": "list", "elements": "dict"},
+                "requests": {"type": "list", "elements": "dict"},
+                "released": {"type": "list", "elements": "dict"},
+            },
+        },
         "requests": {
             "type": "list",
             "elements": "dict",

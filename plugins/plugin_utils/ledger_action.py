@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils.ipam.parsing import NETADDR_ERROR
-from ..module_utils.ledger.ledger import Ledger, ledger_path
+from ..module_utils.ledger.ledger import Ledger, ledger_location
 from ..module_utils.model.errors import ShadownetError
 
 _VANISHING = (Path("/tmp"), Path("/var/tmp"), Path("/runner"))  # noqa: S108 - looked for, not written to
@@ -31,8 +32,6 @@ class LedgerAction(ActionBase):
     _requires_connection = False
 
     ARGUMENTS: Mapping[str, Any] = {}
-    CREATES = False
-    """Whether a missing ledger is made."""
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
         """Does it. Returns the module's result; ShadownetError becomes the failure's message."""
@@ -40,11 +39,12 @@ class LedgerAction(ActionBase):
 
     def creates(self, options: Mapping[str, Any]) -> bool:
         """Whether this very call may make a missing ledger."""
-        return self.CREATES
+        return False
 
     def open_ledger(self, options: Mapping[str, Any], check: bool) -> Ledger:
         """The ledger that the task names."""
-        return Ledger(options["ledger"], create=self.creates(options), check=check)
+        # What is assumed in check mode may be the very first pool, of a ledger that is not there yet.
+        return Ledger(options["ledger"], create=self.creates(options) or assumed(options, check), check=check)
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Entry point of Ansible."""
@@ -63,6 +63,11 @@ class LedgerAction(ActionBase):
         if warnings:
             result["warnings"] = warnings
         return result
+
+
+def assumed(options: Mapping[str, Any], check: bool) -> bool:
+    """Whether this task is told what the ones before it would have done."""
+    return check and bool(options.get("assume"))
 
 
 def require_netaddr() -> None:
@@ -85,10 +90,27 @@ def actor_name(options: Mapping[str, Any]) -> str:
 
 def place_warnings(location: str | None) -> list[str]:
     """Warns of a ledger that vanishes when an AWX job's container ends."""
-    path = ledger_path(location)
+    path = Path(ledger_location(location))
     if "AWX_PRIVATE_DATA_DIR" not in os.environ or not any(path.is_relative_to(place) for place in _VANISHING):
         return []
     return [f"The ledger {path} vanishes when this job's container ends; name a mounted path of one fixed node."]
+
+
+@contextmanager
+def flat(options: Mapping[str, Any], several: str) -> Iterator[list[dict[str, Any]]]:
+    """The items of a module that takes one item's options flat or several in a list.
+
+    What is wrong with a flat one is named as the user wrote it.
+    """
+    if options[several] is not None:
+        yield options[several]
+        return
+    try:
+        yield [{key: value for key, value in options.items() if key not in (several, "ledger", "actor", "state")}]
+    except ShadownetError as error:
+        if error.parameter is not None:
+            error.parameter = error.parameter.removeprefix(f"{several}[0].")
+        raise
 
 
 def changes_diff(results: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -123,13 +123,18 @@ def test_a_push_moves_subnets_on(book: Ansible) -> None:
     info = run.task("ledger_info")
     assert info["pools"][0]["prefixes_in_quarantine"] == 2
     assert [event["kind"] for event in info["events"]] == ["subnet.released", "subnet.failed", "subnet.removed"]
-    assert info["nodes"] == [{"name": "fe1", "revision": 2, "applied_revision": 2, "in_sync": True}]
+    node = {"name": "fe1", "revision": 2, "applied_revision": 2, "failed_revision": None, "reason": None}
+    assert info["nodes"] == [{**node, "in_sync": True}]
 
 
 @pytest.mark.parametrize(
     ("module", "options", "words"),
     [
-        ("pool", {"name": "bad", "prefixes": ["10.9.0.1/24"]}, ["pools[0].prefixes[0]", "host bits", "10.9.0.0/24"]),
+        (
+            "pool",
+            {"name": "bad", "prefixes": ["10.9.0.1/24"]},
+            ["prefixes[0]: '10.9.0.1/24'", "host bits", "10.9.0.0/24"],
+        ),
         ("pool", {"name": "bad", "prefixes": ["10.0.4.0/24"]}, ["overlaps 10.0.0.0/16 of pool lab"]),
         ("pool", {"name": "lab", "prefixes": ["10.0.1.0/24"]}, ["10.0.0.0/28 of subnet 'web'", "prefixes"]),
         ("pool", {"name": "lab", "excluded": ["10.0.0.3"]}, ["10.0.0.0/28 of subnet 'web'", "excluded"]),
@@ -251,6 +256,14 @@ def test_the_lookup_reads_allocates_and_only_foretells_in_check_mode(book: Ansib
     run = book.play([allocate, allocate, lookup("'ci'", "field='gateway'"), lookup("'ci'", "addresses=6")])
     assert [item["msg"] for item in run.tasks[:3]] == ["10.0.0.0/28", "10.0.0.0/28", "10.0.0.1"]
     assert "allocate=true" in run.tasks[3]["msg"]
+
+
+def test_the_lookup_leaves_alone_what_it_is_not_told(book: Ansible) -> None:
+    full = {"name": "ci", "addresses": 6, "bandwidth": "1Gbit", "security_profile": "web", "labels": {"a": "b"}}
+    run = book.play([task("subnet", requests=[full]), lookup("'ci'", "allocate=true", "addresses=6", "field='status'")])
+    again = book.play([task("subnet", requests=[full])]).ok()
+    assert run.tasks[1]["msg"] == "active"
+    assert not again.task("subnet").changed
 
 
 def test_module_defaults_by_action_group(book: Ansible, tmp_path: Path) -> None:

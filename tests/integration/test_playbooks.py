@@ -146,7 +146,7 @@ def test_from_request_to_release_without_a_trace(site: Site) -> None:
     assert site.run("release").ok().changed == 0
     time.sleep(1.1)
     status = words(site.run("status").ok(), "Pools")
-    assert "0.0 % in use, 0 subnets, 0 prefixes in quarantine, largest free block /16" in status[0]
+    assert "0.0 % in use, subnets: 0, prefixes in quarantine: 0, largest free block: /16" in status[0]
 
 
 @pytest.mark.nft
@@ -167,6 +167,64 @@ def test_check_mode_foretells_the_prefixes_and_touches_nothing(site: Site) -> No
     assert [item["cidr"] for item in foreseen.task("Request subnets")["subnets"]] == [
         item["cidr"] for item in real.task("Request subnets")["subnets"]
     ]
+
+
+def test_check_mode_foretells_everything_on_a_new_ledger(site: Site) -> None:
+    foreseen = site.run("request", "--check", "--diff").ok()
+    assert not site.ledger.exists()
+    assert site.carried()["interfaces"] == []
+    push = foreseen.task("Push the node's configuration")
+    assert [item["name"] for item in push["after"]["interfaces"]] == ["sn1", "sn2", "sn3"]
+    real = site.run("request").ok()
+    assert real.task("Push the node's configuration")["commands"] == push["commands"]
+    assert words(real, "Subnets")[0].replace("active", "pending") == words(foreseen, "Subnets")[0]
+
+
+def test_check_mode_foretells_what_a_release_takes_off_the_node(site: Site) -> None:
+    site.run("request").ok()
+    before = site.carried()
+    foreseen = site.run("release", "--check", shadownet_release=[{"name": "web"}, {"name": "typo"}]).ok()
+    gone = foreseen.task("Push the node's configuration")
+    assert [item["name"] for item in gone["after"]["interfaces"]] == ["sn2", "sn3"]
+    assert "typo" in foreseen.task("Name what the ledger does not have")["msg"]
+    assert site.carried() == before
+    assert site.statuses()["web"] == "active"
+
+
+def test_a_release_that_reaches_no_node_says_so(site: Site) -> None:
+    site.run("request").ok()
+    site.inventory.write_text(json.dumps({"all": {}}))
+    assert "still on fe1" in site.run("release").failed()["msg"]
+    assert site.statuses()["web"] == "releasing"
+
+
+def test_missing_variables_are_named(site: Site) -> None:
+    assert "shadownet_requests is missing" in site.run("request", shadownet_requests="web").failed()["msg"]
+    assert "shadownet_release is missing" in site.run("release", shadownet_release="web").failed()["msg"]
+
+
+def test_a_node_that_is_not_compared_is_named(site: Site) -> None:
+    site.run("request").ok()
+    site.inventory.write_text(json.dumps({"frontend_nodes": {"hosts": {}}}))
+    assert "not compared: fe1" in site.run("reconcile").failed()["msg"]
+
+
+def test_what_reconcile_cannot_repair_is_reported_with_the_rest(site: Site) -> None:
+    site.run("request").ok()
+    for command in (
+        ("ip", "link", "del", "sn3"),
+        ("ip", "link", "add", "sn3", "type", "bridge"),
+        ("ip", "address", "del", "10.64.0.1/26", "dev", "sn1"),
+    ):
+        site.lab.run("fe1", *command)
+    run = site.run("reconcile")
+    assert run.rc != 0
+    assert "the last push failed" in words(site.run("status").ok(), "Nodes")[0]
+    report = words(run, "Report")
+    assert "cannot be repaired" in report[0]
+    assert "sn3" in report[0]
+    assert "fe1: missing address sn1 10.64.0.1/26" in report
+    assert any(line.startswith("fe1: foreign") and "sn3" in line for line in report)
 
 
 def test_drift_is_reported_and_then_repaired(site: Site) -> None:
@@ -272,7 +330,8 @@ def test_a_ledger_that_is_not_the_nodes_own_changes_nothing(site: Site, tmp_path
         site.run("request", shadownet_requests=REQUESTS[1:2], **other),
         site.run("reconcile", **other),
     ):
-        assert "carries revision 2, but this ledger only knows 1" in run.failed()["msg"]
+        assert run.rc != 0
+        assert "configured from another ledger" in run.output
         assert site.carried() == carried
     site.run("reconcile", shadownet_adopt=True, **other).ok()
     # Its own web6, and of what the node carried what fits beside it: uplink. The rest is gone.

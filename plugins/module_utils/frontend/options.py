@@ -11,9 +11,10 @@ from ..model.node_config import ACTIONS, INTERFACE_TYPES, MACVLAN_MODES, ROUTE_T
 from .diff import diff
 from .push import push
 from .registry import TRANSPORTS
-from .transport import Transport
+from .transport import Mark, Transport
 from .yaml_text import yaml_text
 
+REQUIRED_TOGETHER = [("ledger_id", "revision")]
 STATES = ("merged", "replaced", "overridden", "deleted", "gathered", "rendered", "parsed")
 
 
@@ -26,7 +27,9 @@ def argument_spec() -> dict[str, Any]:
         },
         "transport": {"type": "str", "choices": list(TRANSPORTS), "default": "netlink"},
         "netns": {"type": "str"},
+        "ledger_id": {"type": "str"},
         "revision": {"type": "int"},
+        "takeover": {"type": "bool", "default": False},
         "state": {"type": "str", "choices": list(STATES), "default": "merged"},
         "running_config": {"type": "str"},
         **_netconf(),
@@ -100,8 +103,9 @@ def run(transport: Transport, options: Mapping[str, Any], check_mode: bool) -> d
         return {"changed": False, "rendered": transport.render(changes)}
     if state == "gathered":
         current = transport.read()
-        return {"changed": False, "gathered": current.config.to_dict(), "revision": current.revision}
-    result = push(transport, desired, state, check_mode, revision=options["revision"])
+        return {"changed": False, "gathered": current.config.to_dict(), **_marked(current.mark)}
+    mark = Mark(options["ledger_id"], options["revision"]) if options["ledger_id"] else None
+    result = push(transport, desired, state, check_mode, mark=mark, takeover=options["takeover"])
     before, after = result.before.to_dict(), result.after.to_dict()
     return {
         "changed": result.changed,
@@ -110,10 +114,14 @@ def run(transport: Transport, options: Mapping[str, Any], check_mode: bool) -> d
         "changes": [change.to_dict() for change in result.changes],
         "commands": transport.render(result.changes),
         "drift": result.drift,
-        "revision": result.revision,
+        **_marked(result.mark),
         "superseded": result.superseded,
         "diff": {"before": yaml_text(before), "after": yaml_text(after)},
     }
+
+
+def _marked(mark: Mark | None) -> dict[str, Any]:
+    return {"ledger_id": mark.ledger_id if mark else None, "revision": mark.revision if mark else None}
 
 
 def _parsed(transport: Transport, options: Mapping[str, Any]) -> dict[str, Any]:

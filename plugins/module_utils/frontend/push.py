@@ -8,14 +8,14 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model.errors import NodeError
+from ..model.errors import Conflict, NodeError
 from ..model.node_config import NodeConfig
 from .change import Change
 from .check import check
 from .diff import transition
 from .drift import from_changes
 from .target import target
-from .transport import Foreign, Transport
+from .transport import Foreign, Mark, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class PushResult:
         changes: what was done, in order.
         changed: whether anything was.
         foreign: what is not ours and could be in the way.
-        revision: the one that the node carries now, None where none is known.
+        mark: whose revision the node carries now, None where none is known.
         superseded: the node carries a newer revision already, so that nothing was done.
     """
 
@@ -36,7 +36,7 @@ class PushResult:
     changes: tuple[Change, ...] = ()
     changed: bool = False
     foreign: Foreign = field(default_factory=Foreign)
-    revision: int | None = None
+    mark: Mark | None = None
     superseded: bool = False
 
     @property
@@ -51,12 +51,13 @@ def push(
     state: str = "merged",
     check_mode: bool = False,
     parameter: str = "config",
-    revision: int | None = None,
+    mark: Mark | None = None,
+    takeover: bool = False,
 ) -> PushResult:
     """Makes the node carry ``desired`` in the sense of ``state``; a second push changes nothing.
 
-    Pushes to one node take turns. With a ``revision``, one that is older than what the node carries changes nothing:
-    a newer push has overtaken it.
+    Pushes to one node take turns. With a ``mark``, a push that is older than what the node carries changes nothing,
+    because a newer one has overtaken it; and one of another ledger is refused.
 
     Args:
         transport: the way to the node.
@@ -64,7 +65,8 @@ def push(
         state: ``merged``, ``replaced``, ``overridden`` or ``deleted``, see ``target.target``.
         check_mode: decide and check, but change nothing.
         parameter: what the caller calls ``desired``, for error messages.
-        revision: which version of the node's configuration this is; the node keeps it.
+        mark: which ledger's revision this is; the node keeps it.
+        takeover: whatever mark the node has, this push is the one that counts.
 
     Raises:
         InvalidInput, NotFound, Conflict: found before anything was changed.
@@ -74,27 +76,43 @@ def push(
     desired = transport.prepare(desired, parameter)
     with nullcontext() if check_mode else transport.hold():
         current = transport.read()
-        if revision is not None and current.revision is not None and current.revision > revision:
-            return PushResult(
-                current.config, current.config, foreign=current.foreign, revision=current.revision, superseded=True
-            )
+        if mark is not None and current.mark is not None and not takeover:
+            _check_ledger(current.mark, mark)
+            if current.mark.revision > mark.revision:
+                return PushResult(
+                    current.config, current.config, foreign=current.foreign, mark=current.mark, superseded=True
+                )
         wanted = target(current.config, desired, state)
         changes = transition(current.config, wanted)
-        check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
+        try:
+            check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
+        except Conflict as conflict:
+            conflict.drift = from_changes(changes, current.foreign)
+            raise
         if check_mode:
             after = wanted if changes else current.config
-            return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, current.revision)
+            return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, current.mark)
         # Kept before the changes, so that whatever happens an older push cannot undo them.
-        kept = revision is not None and revision != current.revision and transport.keep_revision(revision)
+        kept = mark is not None and mark != current.mark and transport.keep_mark(mark)
         try:
             after = _apply(transport, changes, wanted) if changes else current.config
         except BaseException:
             if kept:
-                transport.keep_revision(current.revision)
+                transport.keep_mark(current.mark)
             raise
-        if after == NodeConfig() and (revision is not None or current.revision is not None):
-            transport.keep_revision(None)
-        return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, revision)
+        if after == NodeConfig() and (mark is not None or current.mark is not None):
+            transport.keep_mark(None)
+        return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, mark or current.mark)
+
+
+def _check_ledger(there: Mark, mark: Mark) -> None:
+    if there.ledger_id != mark.ledger_id:
+        raise Conflict(
+            f"the node is configured from another ledger ({there.ledger_id}, this one is {mark.ledger_id}).",
+            parameter="ledger_id",
+            fix="Check which ledger is used. If it was replaced on purpose, push with takeover "
+            "(shadownet.ipam.reconcile with shadownet_adopt=true).",
+        )
 
 
 def _apply(transport: Transport, changes: Sequence[Change], wanted: NodeConfig) -> NodeConfig:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ..model.node_config import NodeConfig
 from .change import Change
@@ -27,13 +27,20 @@ class Foreign:
     shaped: frozenset[str] = frozenset()
 
 
+class Mark(NamedTuple):
+    """Whose configuration a node carries: the id of a ledger (hexadecimal), and the revision in that ledger's count."""
+
+    ledger_id: str
+    revision: int
+
+
 @dataclass(frozen=True, slots=True)
 class Current:
-    """A node as it is: ``config`` holds what is ours only; ``revision`` is the one it was told to carry last."""
+    """A node as it is: ``config`` holds what is ours only; ``mark`` tells what it was told to carry last."""
 
     config: NodeConfig
     foreign: Foreign = field(default_factory=Foreign)
-    revision: int | None = None
+    mark: Mark | None = None
 
 
 class Applied(Protocol):
@@ -69,8 +76,8 @@ class Transport(Protocol):
             NodeError: it took too long.
         """
 
-    def keep_revision(self, revision: int | None) -> bool:
-        """Has the node remember which revision it carries; None forgets. False where the node cannot."""
+    def keep_mark(self, mark: Mark | None) -> bool:
+        """Has the node remember whose revision it carries; None forgets. False where the node cannot."""
 
     def read(self) -> Current:
         """The node as it is now.

@@ -9,7 +9,7 @@ from typing import Any
 
 from ..ledger.addresses import format_block
 from ..ledger.rows import subnet_event
-from ..ledger.transaction import Transaction
+from ..ledger.transaction import Node, Transaction
 from ..model.errors import InvalidInput
 from ..model.node_config import Interface, NodeConfig
 from ..model.pool import Block, Pool
@@ -34,7 +34,7 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revisi
         InvalidInput: ``config`` is not a node configuration.
     """
     name = check_name(node, "node")
-    if revision > transaction.nodes().get(name, (0, 0))[0]:
+    if revision > transaction.nodes().get(name, Node()).revision:
         transaction.lift_revision(name, revision)
     known = {subnet.id for subnet in transaction.subnets("node = ?", (name,))}
     results = []

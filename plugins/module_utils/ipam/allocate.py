@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..ledger.addresses import format_block
@@ -148,17 +149,17 @@ def _own_again(pools: Sequence[Pool], request: Request, resting: Sequence[Occupi
 
 def _find(transaction: Transaction, pool: Pool, request: Request) -> Block | None:
     free = transaction.free_space(pool, request.family)
+    length = wanted_length(pool, request)
     if request.prefix is not None:
-        length = free.enclosing(request.prefix.start, request.prefix.prefix_length)
-        choice = None if length is None else Choice(request.prefix.start, length)
+        around = free.enclosing(request.prefix.start, length)
+        choice = None if around is None else Choice(request.prefix.start, around)
     else:
         strategy = STRATEGIES[request.strategy or pool.strategy]
-        choice = strategy(free, wanted_length(pool, request), pool.cursors[request.family])
+        choice = strategy(free, length, pool.cursors[request.family])
     if choice is None:
         return None
-    block = Block(request.family, choice.start, wanted_length(pool, request))
-    free.take(block.start, block.prefix_length, choice.free_length)
-    return block
+    free.take(choice.start, length, choice.free_length)
+    return Block(request.family, choice.start, length)
 
 
 def _store(transaction: Transaction, request: Request, pool: Pool, block: Block, again: bool = False) -> Outcome:
@@ -200,6 +201,8 @@ def _keep(transaction: Transaction, request: Request, subnet: Subnet) -> Outcome
     """The subnet that the name holds: unchanged, updated in place, or refused with the difference."""
     pool = transaction.pool_of(subnet.pool_id)
     before = subnet_event(subnet)
+    if request.keep:
+        request = _completed(request, subnet)
     _check_same(pool, request, subnet)
     pushed = _pushed_part(subnet)
     if request.security_profile != subnet.security_profile:
@@ -241,6 +244,18 @@ def _keep(transaction: Transaction, request: Request, subnet: Subnet) -> Outcome
         transaction.update_subnet(subnet)
         transaction.event("subnet.renewed" if revived else "subnet.changed", "subnet", subnet.name, before, after)
     return Outcome(subnet, before, after)
+
+
+def _completed(request: Request, subnet: Subnet) -> Request:
+    """The request with what it leaves out as the subnet has it."""
+    return replace(
+        request,
+        service=request.service or subnet.service,
+        bandwidth=request.bandwidth or subnet.bandwidth,
+        security_profile=request.security_profile or subnet.security_profile,
+        labels={**subnet.labels, **request.labels},
+        node=request.node or subnet.node,
+    )
 
 
 def _pushed_part(subnet: Subnet) -> tuple[object, ...]:

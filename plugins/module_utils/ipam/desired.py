@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..ledger.addresses import format_address
-from ..ledger.transaction import Transaction
+from ..ledger.transaction import Node, Transaction
 from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig, Route
 from ..model.pool import FAMILY_BITS
@@ -25,11 +25,11 @@ ROUTER_METRIC = 1_000_000
 
 
 class Desired(NamedTuple):
-    """``config`` as the ledger wants it, at ``revision``; the subnets behind it; what the user should know."""
+    """``config`` as the ledger wants it; the node's revisions; which ledger; the subnets behind it; warnings."""
 
     config: NodeConfig
-    revision: int
-    applied_revision: int
+    node: Node
+    ledger_id: str
     subnets: list[dict[str, Any]]
     warnings: list[str]
 
@@ -49,7 +49,7 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
     options = _read_attachment(attachment or {})
     refuse_held(transaction)
     expire(transaction)
-    revision, applied = transaction.nodes().get(node, (0, 0))
+    known = transaction.nodes().get(node, Node())
     subnets = transaction.subnets("node = ?", (node,))
     profiles = transaction.profiles()
     interfaces: list[Interface] = []
@@ -66,13 +66,18 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
                 f"subnet '{subnet.name}': security profile '{subnet.security_profile}' has no rules in the ledger, "
                 "so no access list guards it; declare them with shadownet.ipam.security_profile."
             )
+        if pair and subnet.gateway == "router":
+            warnings.append(
+                f"subnet '{subnet.name}': its hosts reach the provider's router without the node's forwarding, so that "
+                "the access lists of its security profile guard only what the node itself forwards."
+            )
         interfaces.append(_interface(subnet, options, pair))
         lists += pair or ()
         if subnet.gateway == "router":
             routes.append(_default_route(subnet))
     shown = [show_subnet(one, transaction.pool_of(one.pool_id), transaction.now) for one in subnets]
     config = NodeConfig(tuple(interfaces), tuple(routes), tuple(lists))
-    return Desired(config, revision, applied, shown, warnings)
+    return Desired(config, known, transaction.ledger_id(), shown, warnings)
 
 
 def _read_attachment(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput, NotFound
 from ..model.subnet import ACTIVE, ERROR, RELEASING, Subnet
 
+FAILED = "the push failed"
 SWEEP = 512
 """Expired items that one call moves on before it does its own work."""
 
@@ -56,7 +57,7 @@ def node_result(
     ``error`` with the node's words. What changed in the ledger after that revision stays as it is.
 
     Returns:
-        Whether the node's confirmed revision moved on, and the subnets that did.
+        Whether something new was learned of the node, and the subnets that moved on.
 
     Raises:
         NotFound: the ledger knows no such node. InvalidInput: a revision that it never made.
@@ -65,7 +66,7 @@ def node_result(
     if node not in nodes:
         known = ", ".join(list(nodes)[:10]) or "none"
         raise NotFound(f"the ledger has no node '{node}'.", parameter="node", fix=f"Known are: {known}.")
-    newest = nodes[node][0]
+    newest = nodes[node].revision
     if not 0 <= revision <= newest:
         raise InvalidInput(
             f"{revision} was never made for node {node}; the newest is {newest}.",
@@ -74,10 +75,14 @@ def node_result(
         )
     subnets = transaction.subnets("node = ? AND revision <= ? AND status != ?", (node, revision, ACTIVE))
     moved = [_settle(transaction, subnet, ok, message) for subnet in subnets]
-    confirmed = ok and transaction.confirm_revision(node, revision)
-    if confirmed:
-        transaction.event("node.confirmed", "node", node, None, to_json({"revision": revision}))
-    return confirmed, [item for item in moved if item.before != item.after]
+    if ok:
+        changed = transaction.confirm_revision(node, revision)
+    else:
+        changed = transaction.refuse_revision(node, revision, message or FAILED)
+    if changed:
+        after = {"revision": revision} if ok else {"revision": revision, "reason": message or FAILED}
+        transaction.event("node.confirmed" if ok else "node.failed", "node", node, None, to_json(after))
+    return changed, [item for item in moved if item.before != item.after]
 
 
 def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
@@ -120,7 +125,7 @@ def _settle(transaction: Transaction, subnet: Subnet, ok: bool, message: str | N
     before = subnet_event(subnet)
     if ok and not subnet.wanted:
         return _retire(transaction, subnet, before, "subnet.removed")
-    status, reason = (ACTIVE, None) if ok else (ERROR, message or "the push failed")
+    status, reason = (ACTIVE, None) if ok else (ERROR, message or FAILED)
     if (subnet.status, subnet.reason) == (status, reason):
         return Moved(subnet, before, before)
     subnet.status, subnet.reason = status, reason

@@ -11,7 +11,7 @@ from ..ledger.rows import format_time
 from ..ledger.sqlite_files import check_file
 from ..ledger.sqlite_schema import SCHEMA_VERSION
 from ..ledger.verify import verify
-from ..model.errors import LedgerUnusable
+from ..model.errors import LedgerError, LedgerUnusable
 from .hold import HELD
 
 
@@ -26,7 +26,7 @@ def describe_ledger(ledger: Ledger) -> dict[str, Any]:
     with ledger.snapshot() as transaction:
         last = transaction.events(last=1)
         return {
-            "path": str(ledger.path),
+            "path": ledger.location,
             "schema_version": ledger.store.version,
             "held": transaction.meta(HELD),
             "clock_behind_seconds": round(transaction.clock_behind / 1000),
@@ -54,7 +54,11 @@ def restore_ledger(ledger: Ledger, source: str, actor: str, *, check: bool = Fal
         LedgerMissing, LedgerUnusable, LedgerNewer: the backup cannot be used; the ledger is as it was.
     """
     path = Path(source).expanduser().absolute()
-    check_file(path)
+    try:
+        check_file(path)
+    except LedgerError as error:
+        error.parameter, error.fix = "file", "Name a backup that shadownet.ipam.ledger made."
+        raise
     with Ledger(path, any_version=True) as backup:
         problems = verify_ledger(backup) if backup.store.version == SCHEMA_VERSION else backup.store.problems()
     if problems:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ..model.pool import Pool
+from ..model.pool import DEFAULT_ROUTING_DOMAIN, Pool
 from ..model.subnet import Request
 from ..model.units import format_rate
 
@@ -21,6 +21,8 @@ def order_pools(pools: Iterable[Pool], request: Request) -> list[Pool]:
     """
     ordered = list(pools)
     places = [i for i, pool in enumerate(ordered) if (request.strategy or pool.strategy) == "round_robin"]
+    if len(places) < 2:
+        return ordered
     for place, pool in zip(places, sorted((ordered[i] for i in places), key=lambda one: one.turn), strict=True):
         ordered[place] = pool
     return ordered
@@ -30,6 +32,8 @@ def why_not(pool: Pool, request: Request) -> str | None:
     """Why the pool may not serve the request whatever space it has; None when it may."""
     if pool.kind != "provider":
         return "kind: it is a shadow pool, for reservations"
+    if not request.pools and pool.routing_domain != DEFAULT_ROUTING_DOMAIN:
+        return f"routing_domain: it is in {pool.routing_domain}; name it in pools to draw from it"
     if not any(prefix.family == request.family for prefix in pool.prefixes):
         return f"family: it has no IPv{request.family} prefix"
     if request.location is not None and request.location != pool.location:

@@ -101,6 +101,8 @@ def check_name(value: Any, parameter: str) -> str:
         raise InvalidInput("is required.", parameter=parameter)
     if isinstance(value, str) and _PLAIN_NAME.fullmatch(value):
         return value
+    if isinstance(value, (Mapping, list, tuple)):
+        raise InvalidInput("expected text.", parameter=parameter)
     text = unicodedata.normalize("NFC", str(value))
     if not text or text != text.strip() or any(unicodedata.category(char) in _FORBIDDEN for char in text):
         raise InvalidInput(
@@ -156,9 +158,18 @@ def choice(value: Any, parameter: str, choices: Sequence[str]) -> str:
     return str(value)
 
 
+def listed(value: Any, parameter: str) -> list[Any]:
+    """A list; one text alone counts as a list, None as an empty one. Raises InvalidInput."""
+    if value is None or isinstance(value, str):
+        return [] if value is None else [value]
+    if not isinstance(value, (list, tuple)):
+        raise InvalidInput(f"expected a list, not {type(value).__name__}.", parameter=parameter)
+    return list(value)
+
+
 def name_list(value: Any, parameter: str) -> list[str]:
     """A list of distinct names (one name alone counts as a list). Raises InvalidInput."""
-    items = [value] if isinstance(value, str) else list(value or ())
+    items = listed(value, parameter)
     names = [check_name(item, f"{parameter}[{index}]") for index, item in enumerate(items)]
     check_distinct(names, parameter)
     return names

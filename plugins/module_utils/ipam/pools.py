@@ -20,6 +20,7 @@ from .parsing import (
     check_options,
     choice,
     flag,
+    listed,
     merge_ranges,
     name_list,
     parse_address,
@@ -175,7 +176,7 @@ def _read(item: Mapping[str, Any], stored: Pool | None, name: str, place: str) -
         if "security_profiles" in given
         else pool.security_profiles,
         bandwidth=_kept(given, "bandwidth", pool.bandwidth)
-        if not given.get("bandwidth")
+        if given.get("bandwidth", "") == ""
         else parse_rate(given["bandwidth"], f"{place}.bandwidth"),
         strategy=choice(given.get("strategy", pool.strategy), f"{place}.strategy", STRATEGIES),
         quarantine=parse_duration(given["quarantine"], f"{place}.quarantine")
@@ -214,12 +215,12 @@ def _share(value: Any, parameter: str) -> float:
 
 
 def _read_servers(value: Any, parameter: str) -> list[str]:
-    items = [value] if isinstance(value, str) else list(value)
+    items = listed(value, parameter)
     return [format_address(*parse_address(item, f"{parameter}[{index}]")) for index, item in enumerate(items)]
 
 
 def _read_prefixes(value: Any, parameter: str) -> list[Block]:
-    items = [value] if isinstance(value, str) else list(value)
+    items = listed(value, parameter)
     blocks = sorted(parse_prefix(item, f"{parameter}[{index}]") for index, item in enumerate(items))
     if not blocks:
         raise InvalidInput("is empty.", parameter=parameter, fix="Give at least one prefix.")
@@ -230,7 +231,7 @@ def _read_prefixes(value: Any, parameter: str) -> list[Block]:
 
 
 def _read_excluded(value: Any, parameter: str) -> list[str]:
-    items = [value] if isinstance(value, str) else list(value)
+    items = listed(value, parameter)
     shown = []
     for index, item in enumerate(items):
         family, first, last = parse_excluded(item, f"{parameter}[{index}]")

@@ -7,17 +7,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ledger.addresses import format_block
-from ..ledger.rows import format_time, subnet_event
+from ..ledger.rows import format_time, subnet_event, to_json
 from ..ledger.transaction import Transaction
 from ..model.errors import Conflict, InvalidInput
 from ..model.pool import Block
-from ..model.subnet import PENDING, STATUSES, Subnet
+from ..model.subnet import PENDING, RELEASING, STATUSES, Subnet
 from .history import parse_time
 from .hold import refuse_held
-from .parsing import check_distinct, check_name, check_options, choice, parse_prefix
+from .parsing import check_distinct, check_name, check_options, choice, integer, parse_prefix
 from .pools import declare_pools, named_pool, show_pool
 from .profiles import declare_profiles
-from .requests import read_request
+from .requests import MOST_ADDRESSES, read_request
 from .views import show_subnet
 
 FORMAT = 1
@@ -47,6 +47,8 @@ def export_ledger(transaction: Transaction) -> dict[str, Any]:
     subnets, quarantine = [], []
     for subnet in transaction.subnets():
         shown = show_subnet(subnet, transaction.pool_of(subnet.pool_id), transaction.now)
+        # As it is stored: what expired goes its way in the other ledger as it would have here.
+        shown["status"] = subnet.status if subnet.wanted else RELEASING
         subnets.append({key: shown[key] for key in _SUBNET_OPTIONS if shown[key] not in (None, {}, [])})
     for pool in transaction.pools().values():
         quarantine += [
@@ -120,6 +122,9 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
     block = parse_prefix(item.get("cidr"), f"{place}.cidr")
     request = read_request({**wanted, "labels": item.get("labels"), "prefix": format_block(block)}, place)
     status = choice(item.get("status", "active"), f"{place}.status", STATUSES)
+    if status == RELEASING and request.node is None:
+        raise InvalidInput("only a node can be waited for.", parameter=f"{place}.status", fix="Leave the subnet out.")
+    addresses = item.get("addresses")
     stored = transaction.subnets_named([request.name]).get(request.name)
     if stored is not None:
         if stored.block != block:
@@ -134,7 +139,7 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
         pool_id=pool.id,
         block=block,
         service=request.service,
-        addresses=item.get("addresses"),
+        addresses=None if addresses is None else integer(addresses, f"{place}.addresses", 1, MOST_ADDRESSES),
         bandwidth=request.bandwidth,
         security_profile=request.security_profile,
         location=request.location,
@@ -144,7 +149,7 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
         expires_at=None if expires is None else parse_time(expires, f"{place}.expires_at"),
         # What a node carries under another ledger's id must be pushed anew from this one.
         status=PENDING if request.node is not None and status == "active" else status,
-        wanted=status != "releasing",
+        wanted=status != RELEASING,
         revision=0 if request.node is None else transaction.next_revision(request.node),
         created_at=transaction.now,
         updated_at=transaction.now,
@@ -167,4 +172,6 @@ def _import_quarantine(transaction: Transaction, item: Any, place: str) -> bool:
         return False
     pool = _take(transaction, item.get("pool"), block, place)
     transaction.occupy(pool, block, "quarantine", name=name, until=until)
+    after = to_json({"pool": pool.name, "last": name, "until": format_time(until)})
+    transaction.event("prefix.imported", "prefix", format_block(block), None, after)
     return True

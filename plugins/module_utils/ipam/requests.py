@@ -45,14 +45,16 @@ SIZES = ("addresses", "prefix_length", "prefix")
 MOST_ADDRESSES = 2**62
 
 
-def read_requests(items: Sequence[Any], parameter: str = "requests") -> list[Request]:
-    """Checks a list of requests.
+def read_requests(items: Sequence[Any], parameter: str = "requests", keep: bool = False) -> list[Request]:
+    """Checks a list of requests; with ``keep``, what they leave out stays as subnets that are there have it.
 
     Raises:
         InvalidInput: naming the place, for example ``requests[2].addresses``; also for a key that is there twice.
     """
     requests = [read_request(item, f"{parameter}[{index}]") for index, item in enumerate(items)]
     check_distinct([request.name for request in requests], parameter)
+    for request in requests:
+        request.keep = keep
     return requests
 
 

@@ -62,7 +62,6 @@ def overview(transaction: Transaction) -> dict[str, Any]:
         "pools": utilisation(transaction),
         "subnets": count_by_status(transaction),
         "nodes": [
-            {"name": name, "revision": revision, "applied_revision": applied, "in_sync": revision == applied}
-            for name, (revision, applied) in transaction.nodes().items()
+            {"name": name, **node._asdict(), "in_sync": node.in_sync} for name, node in transaction.nodes().items()
         ],
     }

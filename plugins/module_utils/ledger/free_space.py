@@ -14,7 +14,7 @@ from operator import itemgetter
 
 from ..model.pool import FAMILY_BITS, Block
 from .addresses import pack, unpack
-from .sqlite import SqliteStore
+from .store import Store
 
 _WINDOW = 256
 
@@ -99,7 +99,7 @@ class FreeSpace:
         prefixes: the pool's prefixes of that family; blocks merge inside one of them, never across.
     """
 
-    def __init__(self, store: SqliteStore, pool_id: int, family: int, prefixes: list[Block]) -> None:
+    def __init__(self, store: Store, pool_id: int, family: int, prefixes: list[Block]) -> None:
         self._store, self._pool_id, self.family = store, pool_id, family
         self._prefixes = sorted(prefix for prefix in prefixes if prefix.family == family)
         self._bits = FAMILY_BITS[family]
@@ -109,6 +109,9 @@ class FreeSpace:
 
     def fetch(self, prefix_length: int, start: int) -> list[int]:
         """The next stored starts of a class, at or after ``start``, at most ``_WINDOW``."""
+        if start >> self._bits:
+            # Beyond the last address.
+            return []
         rows = self._store.execute(
             "SELECT start FROM free_block WHERE pool_id = ? AND family = ? AND prefix_length = ? AND start >= ? "
             "ORDER BY start LIMIT ?",

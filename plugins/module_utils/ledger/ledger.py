@@ -7,10 +7,9 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
-from ..model.errors import InvalidInput, LedgerMissing, LedgerUnusable
-from .sqlite import SqliteStore
+from ..model.errors import InvalidInput, LedgerUnusable
+from .registry import open_store, sqlite_path
 from .sqlite_schema import SCHEMA_VERSION
 from .transaction import Transaction
 
@@ -44,21 +43,13 @@ class Ledger:
         clock: Callable[[], float] = time.time,
         any_version: bool = False,
     ) -> None:
-        path = ledger_path(location)
+        self.location = ledger_location(location)
         self._clock = clock
-        try:
-            self.store = SqliteStore(
-                path, create=create and not check, timeout=_timeout() if timeout is None else timeout
-            )
-        except LedgerMissing:
-            if not (create and check):
-                raise
-            self.store = SqliteStore.in_memory()
-        self.path, self.created = path, self.store.created
+        self.store = open_store(self.location, create, check, _timeout() if timeout is None else timeout)
         if self.store.version < SCHEMA_VERSION and not any_version:
             self.store.close()
             raise LedgerUnusable(
-                f"{path} has schema version {self.store.version}, this release needs {SCHEMA_VERSION}.",
+                f"{self.location} has schema version {self.store.version}, this release needs {SCHEMA_VERSION}.",
                 parameter="ledger",
                 fix="Run shadownet.ipam.ledger with state=migrated.",
             )
@@ -107,17 +98,10 @@ class Ledger:
             self.store.rollback()
 
 
-def ledger_path(location: str | os.PathLike[str] | None) -> Path:
-    """The file that a user's ``ledger`` means. Raises InvalidInput for what names no file."""
+def ledger_location(location: str | os.PathLike[str] | None) -> str:
+    """The ledger that a user means: what is given, else the environment's, else the default; paths made absolute."""
     text = os.fspath(location or os.environ.get(LEDGER_VARIABLE) or DEFAULT_LEDGER)
-    if "://" in text or "\0" in text or not text.strip():
-        scheme = text.partition("://")[0]
-        raise InvalidInput(
-            f"{scheme}:// is not supported by this release." if "://" in text else "is not a path.",
-            parameter="ledger",
-            fix="Give the path of a file on the controller's local disk.",
-        )
-    return Path(text).expanduser().absolute()
+    return text if "://" in text else str(sqlite_path(text))
 
 
 def _timeout() -> float:

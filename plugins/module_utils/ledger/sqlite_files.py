@@ -106,4 +106,4 @@ def check_version(path: Path, version: int) -> None:
         )
 
 
-_RESTORE = "Name another file, or restore a backup with shadownet.ipam.ledger."
+_RESTORE = "Name another file, or move this one away and restore a backup with shadownet.ipam.ledger."

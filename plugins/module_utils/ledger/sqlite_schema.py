@@ -30,6 +30,7 @@ END
 
 _VERSION_1 = (
     "CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID",
+    "INSERT INTO meta VALUES ('id', lower(hex(randomblob(8))))",
     "CREATE TABLE routing_domain (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE)",
     """
     CREATE TABLE pool (
@@ -122,7 +123,15 @@ _VERSION_1 = (
     """,
     "CREATE INDEX subnet_node ON subnet (node) WHERE node IS NOT NULL",
     "CREATE INDEX subnet_expires_at ON subnet (expires_at) WHERE expires_at IS NOT NULL",
-    "CREATE TABLE node (name TEXT NOT NULL PRIMARY KEY, revision INTEGER NOT NULL, applied_revision INTEGER NOT NULL)",
+    """
+    CREATE TABLE node (
+        name TEXT NOT NULL PRIMARY KEY,
+        revision INTEGER NOT NULL,
+        applied_revision INTEGER NOT NULL,
+        failed_revision INTEGER,
+        reason TEXT CHECK ((reason IS NULL) = (failed_revision IS NULL))
+    )
+    """,
     "CREATE TABLE security_profile (name TEXT NOT NULL PRIMARY KEY, rules TEXT NOT NULL) WITHOUT ROWID",
     """
     CREATE TABLE event (

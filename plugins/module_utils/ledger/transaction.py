@@ -15,7 +15,7 @@ from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
 from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_row, to_json
-from .sqlite import SqliteStore
+from .store import Store
 
 CLOCK_TOLERANCE = 60_000
 """Milliseconds that the clock may lie behind the last event before nothing expires any more."""
@@ -33,6 +33,20 @@ class Occupied(NamedTuple):
     subnet_id: int | None
     name: str | None
     until: int | None
+
+
+class Node(NamedTuple):
+    """Revision of the node's desired configuration, the one it confirmed, and the one that failed since, with why."""
+
+    revision: int = 0
+    applied_revision: int = 0
+    failed_revision: int | None = None
+    reason: str | None = None
+
+    @property
+    def in_sync(self) -> bool:
+        """Whether the node carries what the ledger wants, as far as the ledger knows."""
+        return self.revision == self.applied_revision and self.reason is None
 
 
 _OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, subnet_id, name, until"
@@ -55,7 +69,7 @@ class Transaction:
             ``CLOCK_TOLERANCE``; then nothing may expire. Else 0.
     """
 
-    def __init__(self, store: SqliteStore, actor: str, seconds: float) -> None:
+    def __init__(self, store: Store, actor: str, seconds: float) -> None:
         self._store, self._actor = store, actor
         self._pools: dict[str, Pool] | None = None
         self._by_id: dict[int, Pool] = {}
@@ -351,10 +365,16 @@ class Transaction:
 
     # -- nodes
 
-    def nodes(self) -> dict[str, tuple[int, int]]:
-        """Per node the revision of its desired configuration, and the one that it confirmed last."""
-        rows = self._store.execute("SELECT name, revision, applied_revision FROM node ORDER BY name").fetchall()
-        return {row[0]: (row[1], row[2]) for row in rows}
+    def ledger_id(self) -> str:
+        """Tells this ledger from any other; a backup has its original's."""
+        return self.meta("id") or ""
+
+    def nodes(self) -> dict[str, Node]:
+        """What the ledger knows of each node, by name."""
+        rows = self._store.execute(
+            "SELECT name, revision, applied_revision, failed_revision, reason FROM node ORDER BY name"
+        ).fetchall()
+        return {row[0]: Node(*row[1:]) for row in rows}
 
     def next_revision(self, node: str) -> int:
         """Revision of the node's desired configuration that this transaction makes; the same for all its changes."""
@@ -365,7 +385,7 @@ class Transaction:
             if row:
                 self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (found, node))
             else:
-                self._store.execute("INSERT INTO node VALUES (?, ?, 0)", (node, found))
+                self._store.execute("INSERT INTO node VALUES (?, ?, 0, NULL, NULL)", (node, found))
         return found
 
     def lift_revision(self, node: str, revision: int) -> None:
@@ -375,9 +395,22 @@ class Transaction:
         self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (revision + 1, node))
 
     def confirm_revision(self, node: str, revision: int) -> bool:
-        """Notes that the node carries ``revision``; False when it was known already."""
-        cursor = self._store.execute(
+        """Notes that the node carries ``revision``; False when nothing new was learned."""
+        newer = self._store.execute(
             "UPDATE node SET applied_revision = ? WHERE name = ? AND applied_revision < ?", (revision, node, revision)
+        )
+        mended = self._store.execute(
+            "UPDATE node SET failed_revision = NULL, reason = NULL WHERE name = ? AND failed_revision <= ?",
+            (node, revision),
+        )
+        return newer.rowcount + mended.rowcount > 0
+
+    def refuse_revision(self, node: str, revision: int, reason: str) -> bool:
+        """Notes why the push of ``revision`` failed; False when that, or something newer, was known already."""
+        cursor = self._store.execute(
+            "UPDATE node SET failed_revision = ?, reason = ? WHERE name = ? AND applied_revision <= ? "
+            "AND (failed_revision IS NULL OR failed_revision < ? OR (failed_revision = ? AND reason <> ?))",
+            (revision, reason, node, revision, revision, revision, reason),
         )
         return cursor.rowcount > 0
 

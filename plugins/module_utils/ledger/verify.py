@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ..model.pool import Block, Pool
 from .addresses import format_address, format_block, pack, unpack
-from .sqlite import SqliteStore
+from .store import Store
 from .transaction import Transaction
 
 MOST_PROBLEMS = 100
@@ -36,7 +36,7 @@ HAVING pool.bandwidth_used <> COALESCE(SUM(subnet.bandwidth), 0)
 """
 
 
-def verify(store: SqliteStore, transaction: Transaction) -> list[str]:
+def verify(store: Store, transaction: Transaction) -> list[str]:
     """Compares everything in the ledger with everything else; reads all of it, changes nothing.
 
     Returns:
@@ -63,7 +63,7 @@ def verify(store: SqliteStore, transaction: Transaction) -> list[str]:
     return problems[:MOST_PROBLEMS]
 
 
-def _tiling_problems(store: SqliteStore, pool: Pool, prefix: Block, seen: dict[str, int]) -> Iterator[str]:
+def _tiling_problems(store: Store, pool: Pool, prefix: Block, seen: dict[str, int]) -> Iterator[str]:
     family, bounds = prefix.family, (pack(prefix.start), pack(prefix.last))
     expected = prefix.start
     unmerged: Block | None = None

@@ -59,7 +59,17 @@ class NotFound(ShadownetError):
 
 
 class Conflict(ShadownetError):
-    """What is asked contradicts what the ledger or the node holds."""
+    """What is asked contradicts what the ledger or the node holds.
+
+    Attributes:
+        drift: where a push met it, how the node differs from what is wanted.
+    """
+
+    drift: list[dict[str, Any]] | None = None
+
+    def details(self) -> dict[str, Any]:
+        found = super().details()
+        return found if self.drift is None else {**found, "drift": self.drift}
 
 
 class AllocationRefused(ShadownetError):

@@ -21,6 +21,7 @@ class Request:
         bandwidth: bit/s.
         ttl: seconds from creation.
         renew: count ``ttl`` from now on.
+        keep: what is not asked for here stays as the subnet has it.
         parameter: where the caller wrote it, for errors.
     """
 
@@ -38,6 +39,7 @@ class Request:
     node: str | None = None
     ttl: int | None = None
     renew: bool = False
+    keep: bool = False
     labels: dict[str, str] = field(default_factory=dict)
     parameter: str = "requests"
 

@@ -13,7 +13,7 @@ _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhdw])+\Z")
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)([smhdw])")
 _RATE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(?:bit/?s?|bps|b)?\Z", re.IGNORECASE)
 _LONGEST = 100 * 365 * 86400
-_FASTEST = 10**15
+_SLOWEST, _FASTEST = 8, 10**15
 
 
 def parse_duration(value: str | int | float, parameter: str = "duration") -> int:
@@ -55,15 +55,17 @@ def parse_rate(value: str | int | float, parameter: str = "bandwidth") -> int:
     Units are decimal, as in RFC 8343's ``speed``. ``b`` always means bit.
 
     Raises:
-        InvalidInput: not a rate, zero, negative, or more than 1000 Tbit/s.
+        InvalidInput: not a rate, less than 8 bit/s (one octet, the kernel's unit), or more than 1000 Tbit/s.
     """
     matched = None if isinstance(value, bool) else _RATE.match(str(value).strip())
-    rate = round(float(matched[1]) * _RATE_UNITS[matched[2].lower()]) if matched else -1
-    if matched is None or not 0 < rate <= _FASTEST:
+    rate = float(matched[1]) * _RATE_UNITS[matched[2].lower()] if matched else 0
+    if not _SLOWEST <= rate <= _FASTEST:
         raise InvalidInput(
-            f"'{value}' is not a rate.", parameter=parameter, fix="Write it like 100Mbit or 1Gbit, at most 1000Tbit."
+            f"'{value}' is not a rate.",
+            parameter=parameter,
+            fix="Write it like 100Mbit or 1Gbit, from 8bit to 1000Tbit.",
         )
-    return rate
+    return round(rate)
 
 
 def format_rate(bits_per_second: int) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..frontend.push import PushResult, push
-from ..frontend.transport import Transport
+from ..frontend.transport import Mark, Transport
 from ..ipam.desired import desired_config
 from ..ipam.lifecycle import Moved, node_result
 from ..ledger.ledger import Ledger
@@ -50,14 +50,16 @@ def push_node(
     with ledger.transaction(actor, check=check) as transaction:
         desired = desired_config(transaction, node, attachment)
     try:
-        result = push(transport, desired.config, "overridden", check, revision=desired.revision or None)
+        result = push(
+            transport, desired.config, "overridden", check, mark=Mark(desired.ledger_id, desired.node.revision)
+        )
     except ShadownetError as error:
-        if desired.revision and not check:
+        if desired.node.revision and not check:
             with ledger.transaction(actor) as transaction:
-                node_result(transaction, node, desired.revision, False, str(error))
+                node_result(transaction, node, desired.node.revision, False, str(error))
         raise
     moved: list[Moved] = []
-    if desired.revision and not result.superseded:
+    if desired.node.revision and not result.superseded:
         with ledger.transaction(actor, check=check) as transaction:
-            moved = node_result(transaction, node, desired.revision, True)[1]
-    return NodePush(desired.revision, result, moved)
+            moved = node_result(transaction, node, desired.node.revision, True)[1]
+    return NodePush(desired.node.revision, result, moved)

@@ -13,7 +13,8 @@ import pytest
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink import transport as netlink
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
-from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Mark
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import Conflict, NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces
 
@@ -33,44 +34,60 @@ def node() -> Iterator[NetlinkTransport]:
         transport.close()
 
 
+def mark(revision: int, ledger_id: str = "0123456789abcdef") -> Mark:
+    return Mark(ledger_id, revision)
+
+
 def names(node: NetlinkTransport) -> list[str]:
     return [interface.name for interface in node.read().config.interfaces]
 
 
 def test_an_older_push_changes_nothing(node: NetlinkTransport) -> None:
-    assert push(node, NEW, "overridden", revision=7).revision == 7
-    late = push(node, OLD, "overridden", revision=6)
-    assert (late.superseded, late.changed, late.revision) == (True, False, 7)
+    assert push(node, NEW, "overridden", mark=mark(7)).mark == mark(7)
+    late = push(node, OLD, "overridden", mark=mark(6))
+    assert (late.superseded, late.changed, late.mark) == (True, False, mark(7))
     assert names(node) == ["sn1", "sn2"]
-    again = push(node, NEW, "overridden", revision=7)
+    again = push(node, NEW, "overridden", mark=mark(7))
     assert (again.superseded, again.changed) == (False, False)
 
 
+def test_another_ledger_is_refused_unless_it_takes_over(node: NetlinkTransport) -> None:
+    push(node, NEW, "overridden", mark=mark(7))
+    other = mark(9, "fedcba9876543210")
+    for check_mode in (True, False):
+        with pytest.raises(Conflict, match="another ledger"):
+            push(node, OLD, "overridden", check_mode, mark=other)
+    assert names(node) == ["sn1", "sn2"]
+    push(node, OLD, "overridden", mark=other, takeover=True)
+    assert node.read().mark == other
+    assert names(node) == ["sn1"]
+
+
 def test_a_newer_revision_is_kept_even_where_nothing_else_changes(node: NetlinkTransport) -> None:
-    push(node, OLD, "overridden", revision=1)
-    assert not push(node, OLD, "overridden", revision=2).changed
-    assert node.read().revision == 2
+    push(node, OLD, "overridden", mark=mark(1))
+    assert not push(node, OLD, "overridden", mark=mark(2)).changed
+    assert node.read().mark == mark(2)
 
 
 def test_check_mode_and_pushes_without_revision_keep_none(node: NetlinkTransport) -> None:
-    push(node, OLD, "overridden", revision=3)
-    push(node, NEW, "overridden", check_mode=True, revision=4)
+    push(node, OLD, "overridden", mark=mark(3))
+    push(node, NEW, "overridden", check_mode=True, mark=mark(4))
     push(node, NEW, "merged")
-    assert node.read().revision == 3
+    assert node.read().mark == mark(3)
 
 
 def test_a_refused_push_leaves_the_revision_as_it_was(node: NetlinkTransport) -> None:
-    push(node, OLD, "overridden", revision=1)
+    push(node, OLD, "overridden", mark=mark(1))
     with pytest.raises(NodeError):
-        push(node, REFUSED, "overridden", revision=2)
-    assert node.read().revision == 1
+        push(node, REFUSED, "overridden", mark=mark(2))
+    assert node.read().mark == mark(1)
     assert names(node) == ["sn1"]
 
 
 def test_with_the_last_object_the_revision_goes_too(node: NetlinkTransport) -> None:
-    push(node, OLD, "overridden", revision=1)
-    push(node, NOTHING, "overridden", revision=2)
-    assert node.read().revision is None
+    push(node, OLD, "overridden", mark=mark(1))
+    push(node, NOTHING, "overridden", mark=mark(2))
+    assert node.read().mark is None
 
 
 def test_a_push_waits_for_the_one_under_way(node: NetlinkTransport) -> None:

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.adopt import release_hold
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.allocate import allocate
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.hold import release_hold
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import release
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import (
     backup_ledger,
@@ -136,9 +136,9 @@ def test_a_missing_ledger_is_an_error_that_says_how_to_make_one(tmp_path: Path) 
 def test_a_missing_ledger_is_made_with_its_folders_where_that_is_allowed(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "ledger.db"
     with Ledger(path, create=True) as ledger:
-        assert ledger.created
+        assert ledger.store.created
     with Ledger(path, create=True) as ledger:
-        assert not ledger.created
+        assert not ledger.store.created
 
 
 def test_in_check_mode_a_missing_ledger_is_not_made(tmp_path: Path) -> None:

@@ -19,10 +19,12 @@ from hypothesis import HealthCheck, note, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.ledger import free_space
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import ShadownetError
 from ansible_collections.shadownet.ipam.tests.unit.ipam.desk import Desk
 from ansible_collections.shadownet.ipam.tests.unit.ipam.oracle import Ask, Oracle, OraclePool, RefusedError
 
+WINDOW = free_space._WINDOW
 EXAMPLES = int(os.environ.get("SHADOWNET_EXAMPLES", "120"))
 
 NAMES = [f"svc-{letter}" for letter in "abcdefghijkl"]
@@ -101,6 +103,7 @@ class Allocator(RuleBasedStateMachine):
         try:
             self.everything_released_is_whole_again()
         finally:
+            free_space._WINDOW = WINDOW
             self.desk.close()
             shutil.rmtree(self.folder)
 
@@ -135,6 +138,8 @@ class Allocator(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def declare(self, data: st.DataObject) -> None:
+        # So small that what a transaction has read of the free blocks ends everywhere.
+        free_space._WINDOW = data.draw(st.sampled_from([1, 2, 256]), label="window")
         for name, space in SPACE.items():
             prefixes = data.draw(st.lists(st.sampled_from(space), min_size=1, unique=True), label=f"{name} prefixes")
             excluded = data.draw(
@@ -266,8 +271,8 @@ class Allocator(RuleBasedStateMachine):
         self.desk.release(*NAMES)
         with self.desk.ledger.snapshot() as transaction:
             nodes = transaction.nodes()
-        for node, (revision, _) in nodes.items():
-            self.desk.answer(node, revision)
+        for node, known in nodes.items():
+            self.desk.answer(node, known[0])
         rows = self.desk.rows("SELECT MAX(time) FROM event")
         self.desk.seconds = max(self.clock, rows[0][0] // 1000) + 601
         self.desk.release("nobody")

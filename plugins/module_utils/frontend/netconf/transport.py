@@ -11,7 +11,7 @@ from ...model.errors import InvalidInput
 from ...model.node_config import NodeConfig
 from ..change import Change
 from ..diff import transition
-from ..transport import Current
+from ..transport import Current, Mark
 from . import operations
 from .address import Address
 from .canonical import prepare
@@ -51,7 +51,9 @@ class NetconfTransport:
         self._dialect = dialect or Dialect()
         self._reader = Reader(self._dialect)
         self._link = None if address is None else Link(address)
-        self._ids = persist_ids(node or (address.host if address else ""), revision)
+        self._node = node or (address.host if address else "")
+        self._revised = revision is not None
+        self._ids = persist_ids(self._node, revision)
         self._locks = None if self._link is None else Locks(self._link, self._ids, lock_timeout)
         self._confirm_timeout = confirm_timeout
         self._explicit_validate = explicit_validate
@@ -94,8 +96,10 @@ class NetconfTransport:
         finally:
             self._locks.release()
 
-    def keep_revision(self, revision: int | None) -> bool:
-        """See ``Transport.keep_revision``."""
+    def keep_mark(self, mark: Mark | None) -> bool:
+        """See ``Transport.keep_mark``: no model of ours has room for it. It only gives the persist-id its revision."""
+        if mark is not None and not self._revised:
+            self._ids = persist_ids(self._node, mark.revision)
         return False
 
     def read(self) -> Current:

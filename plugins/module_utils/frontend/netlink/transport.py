@@ -9,8 +9,8 @@ from contextlib import AbstractContextManager
 from ...model.errors import NodeError
 from ...model.node_config import Interface, NodeConfig
 from ..change import Change
-from ..transport import Current, Foreign
-from . import access, addresses, links, nft_table, revision, routes, shaping
+from ..transport import Current, Foreign, Mark
+from . import access, addresses, links, marking, nft_table, routes, shaping
 from .apply import Run
 from .links import Link
 from .names import canonical
@@ -47,13 +47,13 @@ class NetlinkTransport:
             raise NodeError("The node's configuration cannot be read.", node_said=str(refused)) from None
 
     def hold(self) -> AbstractContextManager[object]:
-        """See ``Transport.hold`` and ``revision.hold``."""
-        return revision.hold(self._netns, HOLD_SECONDS)
+        """See ``Transport.hold`` and ``marking.hold``."""
+        return marking.hold(self._netns, HOLD_SECONDS)
 
-    def keep_revision(self, number: int | None) -> bool:
-        """See ``Transport.keep_revision``."""
+    def keep_mark(self, mark: Mark | None) -> bool:
+        """See ``Transport.keep_mark``."""
         try:
-            return revision.keep(self._nft(), number)
+            return marking.keep(self._nft(), mark)
         except NodeError:
             return False
 
@@ -112,8 +112,8 @@ class NetlinkTransport:
         config = NodeConfig(tuple(interfaces), tuple(routes.read(wire, names)), tuple(lists.values()))
         shaped = frozenset(names[index] for index, limit in limits.items() if limit.rate is None and index in names)
         others = frozenset(link.name for link in every.values() if not link.ours)
-        number = None if self._nft_wire is None else revision.read(self._nft_wire)
-        return Current(config, Foreign(others, foreign, shaped), number)
+        mark = None if self._nft_wire is None else marking.read(self._nft_wire)
+        return Current(config, Foreign(others, foreign, shaped), mark)
 
     def _table(self) -> nft_table.Table | None:
         try:

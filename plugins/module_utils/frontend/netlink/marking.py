@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The revision that a node carries, kept in its kernel, and the lock that lets one push at a time touch the node.
+"""Whose revision a node carries, kept in its kernel, and the lock that lets one push at a time touch the node.
 
-The revision is the name of an empty chain in an nf_tables table of its own: it lives and dies with the network
-namespace, as the configuration does, and changes in one transaction.
+The mark is the name of an empty chain, ``LEDGER-REVISION``, in an nf_tables table of its own: it lives and dies with
+the network namespace, as the configuration does, and changes in one transaction.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import struct
 import time
 
 from ...model.errors import NodeError
+from ..transport import Mark
 from .nft_table import commit
 from .wire import CREATE, KernelRefused, Wire, in_namespace, pack_text, parse, text
 
-TABLE = "shadownet-revision"
+TABLE = "shadownet-mark"
 _HEADER = struct.pack(">BBH", 1, 0, 0)
 _SUBSYSTEM = 10 << 8
 _NEWTABLE, _DELTABLE, _NEWCHAIN, _GETCHAIN, _DELCHAIN = 0, 2, 3, 4, 5
@@ -24,23 +25,28 @@ _LOCK = "\0shadownet-push"
 _TICK = 0.02
 
 
-def read(wire: Wire) -> int | None:
-    """The revision that the node carries; None where none was kept, or the kernel has no nf_tables."""
-    return max((int(name) for name in _chains(wire) if name.isdecimal()), default=None)
+def read(wire: Wire) -> Mark | None:
+    """The mark of the node; None where none was kept, or the kernel has no nf_tables."""
+    for name in _chains(wire):
+        ledger_id, dash, number = name.rpartition("-")
+        if dash and number.isdecimal():
+            return Mark(ledger_id, int(number))
+    return None
 
 
-def keep(wire: Wire, revision: int | None) -> bool:
-    """Keeps a revision, or (None) forgets it; False where the kernel has no nf_tables to keep it in."""
+def keep(wire: Wire, mark: Mark | None) -> bool:
+    """Keeps a mark, or (None) forgets it; False where the kernel has no nf_tables to keep it in."""
+    name = "" if mark is None else f"{mark.ledger_id}-{mark.revision}"
     old = _chains(wire)
     table = _HEADER + pack_text(1, TABLE)
     batch: list[tuple[int, int, bytes]] = []
-    if revision is None:
+    if mark is None:
         batch = [(_SUBSYSTEM | _DELTABLE, 0, table)] if old else []
-    elif old != [str(revision)]:
+    elif old != [name]:
         batch = [
             (_SUBSYSTEM | _NEWTABLE, CREATE, table),
-            *((_SUBSYSTEM | _DELCHAIN, 0, table + pack_text(3, name)) for name in old),
-            (_SUBSYSTEM | _NEWCHAIN, CREATE, table + pack_text(3, str(revision))),
+            *((_SUBSYSTEM | _DELCHAIN, 0, table + pack_text(3, other)) for other in old),
+            (_SUBSYSTEM | _NEWCHAIN, CREATE, table + pack_text(3, name)),
         ]
     try:
         commit(wire, batch)
