@@ -126,7 +126,7 @@ def _culprit(request: Request, refusals: Sequence[tuple[str, str]]) -> str:
     return (
         f"{request.parameter}.{only}"
         if only in ("location", "security_profile", "bandwidth", "family")
-        else (request.parameter)
+        else request.parameter
     )
 
 
@@ -164,6 +164,8 @@ def _find(transaction: Transaction, pool: Pool, request: Request) -> Block | Non
 
 def _store(transaction: Transaction, request: Request, pool: Pool, block: Block, again: bool = False) -> Outcome:
     now = transaction.now
+    if request.node is not None and len(transaction.routing_domains()) > 1:
+        _check_node(transaction, request, pool, block)
     subnet = Subnet(
         name=request.name,
         pool_id=pool.id,
@@ -195,6 +197,21 @@ def _store(transaction: Transaction, request: Request, pool: Pool, block: Block,
     after = subnet_event(subnet)
     transaction.event("subnet.allocated", "subnet", subnet.name, None, after)
     return Outcome(subnet, None, after)
+
+
+def _check_node(transaction: Transaction, request: Request, pool: Pool, block: Block) -> None:
+    """A node has one routing table: it cannot carry overlapping prefixes of two routing domains."""
+    for domain in transaction.routing_domains() - {pool.routing_domain_id}:
+        around = transaction.occupied_at(domain, block.family, block.start)
+        for item in [*([around] if around else []), *transaction.occupied_within(domain, block)]:
+            other = None if item.subnet_id is None else transaction.subnet_of(item.subnet_id)
+            if other is not None and other.node == request.node:
+                raise Conflict(
+                    f"{request.node} carries {format_block(other.block)} of '{other.name}' in another routing domain, "
+                    f"which overlaps {format_block(block)}.",
+                    parameter=f"{request.parameter}.node",
+                    fix="Use another node, or a pool with other prefixes.",
+                )
 
 
 def _keep(transaction: Transaction, request: Request, subnet: Subnet) -> Outcome:

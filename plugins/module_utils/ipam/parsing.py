@@ -26,7 +26,9 @@ LONGEST_NAME = 200
 _PLAIN_NAME = re.compile(rf"[!-~](?:[ -~]{{0,{LONGEST_NAME - 2}}}[!-~])?")
 """Printable ASCII: what nearly all names are, and no question of normal forms."""
 
-_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
+_FORBIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+"""Format characters that scripts and emoji need."""
 
 
 def parse_prefix(value: Any, parameter: str) -> Block:
@@ -104,11 +106,15 @@ def check_name(value: Any, parameter: str) -> str:
     if isinstance(value, (Mapping, list, tuple)):
         raise InvalidInput("expected text.", parameter=parameter)
     text = unicodedata.normalize("NFC", str(value))
-    if not text or text != text.strip() or any(unicodedata.category(char) in _FORBIDDEN for char in text):
+    if (
+        not text
+        or text != text.strip()
+        or any(unicodedata.category(char) in _FORBIDDEN for char in text if char not in _JOINERS)
+    ):
         raise InvalidInput(
             f"{text!r} is not a name.",
             parameter=parameter,
-            fix="Give text without control characters, line breaks and outer white space.",
+            fix="Give text without control and invisible characters, line breaks and outer white space.",
         )
     if len(text.encode()) > LONGEST_NAME:
         raise InvalidInput(f"is longer than {LONGEST_NAME} octets of UTF-8.", parameter=parameter)
