@@ -11,7 +11,8 @@ import errno
 import socket
 import struct
 import time
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 
 from ...model.errors import NodeError
 from ..transport import Mark
@@ -66,55 +67,85 @@ def _chains(wire: Wire) -> list[str]:
     return [text(chain[3]) for chain in dump if text(chain.get(1, b"")) == TABLE]
 
 
-def hold(netns: str | None, seconds: float) -> AbstractContextManager[object]:
-    """The lock of a node, held until it is closed or its process ends.
+class Lock:
+    """The lock of a node, held by one push at a time.
 
     It is an nf_tables table that its socket owns (NFT_TABLE_F_OWNER, since Linux 5.12): the kernel removes it with the
     socket, so that nothing is left behind by a push that was killed; and only who may configure the node can make it.
-
-    Raises:
-        NodeError: another push held it for longer than ``seconds``, or nobody may configure the node from here.
+    The socket stays open from one push to the next, because closing it takes the kernel many milliseconds.
     """
-    try:
-        wire = Wire(NETLINK_NETFILTER, netns)
-    except (OSError, NodeError):
-        return closing(_hold_address(netns, seconds))
-    try:
-        return closing(_hold_table(wire, seconds) or _hold_address(netns, seconds))
-    except BaseException:
-        wire.close()
-        raise
+
+    def __init__(self, netns: str | None) -> None:
+        """
+        Args:
+            netns: name or path of another network namespace.
+        """
+        self._netns = netns
+        self._wire: Wire | None = None
+
+    def close(self) -> None:
+        """Gives the socket back, and the lock with it."""
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = None
+
+    @contextmanager
+    def hold(self, seconds: float) -> Iterator[None]:
+        """Holds the lock for the length of a ``with``.
+
+        Raises:
+            NodeError: another push held it for longer than ``seconds``, or this user may not configure the node.
+        """
+        try:
+            self._wire = self._wire or Wire(NETLINK_NETFILTER, self._netns)
+        except (OSError, NodeError):  # no netfilter in this kernel, or what reading will name
+            self._wire = None
+        wire = self._wire
+        try:
+            taken = wire is not None and _take(wire, seconds)
+        except BaseException:
+            self.close()
+            raise
+        if wire is None or not taken:
+            with closing(_hold_address(self._netns, seconds)):
+                yield
+            return
+        try:
+            yield
+        finally:
+            try:
+                commit(wire, [(_SUBSYSTEM | _DELTABLE, 0, _HEADER + pack_text(1, _LOCK))])
+            except (KernelRefused, NodeError, OSError):
+                self.close()
 
 
-def _hold_table(wire: Wire, seconds: float) -> Wire | None:
-    """``wire`` as the owner of the table; None, and closed, where the kernel has no such tables."""
+def _take(wire: Wire, seconds: float) -> bool:
+    """Makes the table; False where the kernel has none with owners."""
     table = _HEADER + pack_text(1, _LOCK) + pack(2, struct.pack(">I", _OWNER))
     end = time.monotonic() + seconds
     while True:
         try:
             commit(wire, [(_SUBSYSTEM | _NEWTABLE, CREATE | EXCL, table)])
         except NodeError:
-            wire.close()
-            return None
+            return False
         except KernelRefused as refused:
-            if refused.index < 0 and refused.code in (errno.EPERM, errno.EACCES):
+            if refused.index < 0 and refused.code == errno.EPERM:
                 raise NodeError(
                     "This node may not be configured by this user.",
                     node_said=refused.words,
                     fix="Become root on the node (become: true); it takes CAP_NET_ADMIN.",
                 ) from None
             if refused.code in _NO_OWNERS:
-                wire.close()
-                return None
+                return False
             if refused.code not in (errno.EPERM, errno.EEXIST):
                 raise NodeError("The node cannot be held for this push.", node_said=refused.words) from None
             _wait(end, seconds, refused.words)
         else:
-            return wire
+            return True
 
 
 def _hold_address(netns: str | None, seconds: float) -> socket.socket:
-    """The same by an abstract unix address (unix(7)), which belongs to the network namespace too."""
+    """The lock as an abstract unix address (unix(7)), which belongs to the network namespace too."""
     lock = in_namespace(netns, lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     end = time.monotonic() + seconds
     while True:
