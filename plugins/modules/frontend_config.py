@@ -377,7 +377,6 @@ rendered:
   elements: str
 """
 
-import re
 from importlib.util import find_spec
 from typing import Any
 
@@ -388,11 +387,10 @@ from ..module_utils.frontend.push import push
 from ..module_utils.frontend.registry import TRANSPORTS, open_transport
 from ..module_utils.frontend.transport import Mark
 from ..module_utils.frontend.yaml_text import yaml_text
-from ..module_utils.model.errors import InvalidInput, ShadownetError
+from ..module_utils.model.errors import ShadownetError
 from ..module_utils.model.node_config import ACTIONS, INTERFACE_TYPES, MACVLAN_MODES, ROUTE_TYPES, NodeConfig
 
 MISSING = find_spec("pyroute2") is None
-_LEDGER_ID = re.compile(r"[0-9A-Fa-f]{1,64}\Z")
 
 
 def _argument_spec() -> dict[str, Any]:
@@ -444,16 +442,6 @@ def _argument_spec() -> dict[str, Any]:
     }
 
 
-def _mark(ledger_id: str | None, revision: int | None) -> Mark | None:
-    if ledger_id is None or revision is None:
-        return None
-    if not _LEDGER_ID.match(ledger_id):
-        raise InvalidInput("is not the id of a ledger: 1 to 64 hexadecimal digits.", parameter="ledger_id")
-    if not 0 <= revision < 2**63:
-        raise InvalidInput("is not a number from 0 to 2**63-1.", parameter="revision")
-    return Mark(ledger_id, revision)
-
-
 def _marked(mark: Mark | None) -> dict[str, Any]:
     return {"ledger_id": mark.ledger_id if mark else None, "revision": mark.revision if mark else None}
 
@@ -469,7 +457,7 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
         if state == "gathered":
             current = transport.read()
             return {"changed": False, "gathered": current.config.to_dict(), **_marked(current.mark)}
-        mark = _mark(module.params["ledger_id"], module.params["revision"])
+        mark = Mark.checked(module.params["ledger_id"], module.params["revision"])
         result = push(transport, desired, state, module.check_mode, mark=mark, takeover=module.params["takeover"])
         before, after = result.before.to_dict(), result.after.to_dict()
         return {
