@@ -17,6 +17,9 @@ class FreeBlocks(Protocol):
     def heads(self, longest: int) -> list[tuple[int, int]]:
         """The lowest free block of each size: (start, prefix length) for lengths up to ``longest``, shortest first."""
 
+    def lowest(self, longest: int) -> tuple[int, int] | None:
+        """Of these, the one with the lowest address."""
+
     def first_from(self, prefix_length: int, address: int) -> int | None:
         """Lowest free block of this size that starts at or after ``address``."""
 
@@ -33,8 +36,8 @@ class Choice(NamedTuple):
 
 def first_fit(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | None:
     """The free aligned block that fits with the lowest address."""
-    heads = free.heads(prefix_length)
-    return Choice(*min(heads)) if heads else None
+    lowest = free.lowest(prefix_length)
+    return None if lowest is None else Choice._make(lowest)
 
 
 def best_fit(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | None:
