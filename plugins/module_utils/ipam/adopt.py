@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..ledger.addresses import format_block
-from ..ledger.rows import subnet_event
 from ..ledger.transaction import Node, Transaction
 from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig
@@ -92,12 +91,10 @@ def _adopt_one(
         id=number,
     )
     subnet.security_profile = _profile(transaction, subnet, interface, lists)
-    transaction.insert_subnet(subnet)
-    transaction.occupy(pool, block, "subnet", subnet_id=number)
+    transaction.insert_subnet(subnet, pool, "subnet.adopted")
     if subnet.bandwidth:
         pool.bandwidth_used += subnet.bandwidth
         transaction.touch_pool(pool)
-    transaction.event("subnet.adopted", "subnet", key, None, subnet_event(subnet))
     guarded = bool(interface.ingress or interface.egress)
     return {**result, "adopted": True, "profile_lost": guarded and subnet.security_profile is None}
 

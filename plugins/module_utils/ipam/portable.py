@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ledger.addresses import format_block
-from ..ledger.rows import format_time, subnet_event, to_json
+from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
 from ..model.errors import AllocationRefused, Conflict, InvalidInput
 from ..model.pool import Block
@@ -158,11 +158,9 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
         created_at=transaction.now,
         updated_at=transaction.now,
     )
-    transaction.insert_subnet(subnet)
-    transaction.occupy(pool, block, "subnet", subnet_id=subnet.id)
+    transaction.insert_subnet(subnet, pool, "subnet.imported")
     pool.bandwidth_used += request.bandwidth or 0
     transaction.touch_pool(pool)
-    transaction.event("subnet.imported", "subnet", subnet.name, None, subnet_event(subnet))
     return True
 
 

@@ -14,7 +14,7 @@ from ..model.pool import Block, Pool
 from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
-from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_row, to_json
+from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row, to_json
 from .store import Store
 
 CLOCK_TOLERANCE = 60_000
@@ -347,14 +347,43 @@ class Transaction:
         found = self.subnets("id = ?", (subnet_id,))
         return found[0] if found else None
 
-    def insert_subnet(self, subnet: Subnet) -> None:
-        """Stores a new subnet; it gets its id unless it brings one (adopted from a node)."""
+    def insert_subnet(self, subnet: Subnet, pool: Pool, kind: str, *, again: bool = False) -> str:
+        """Stores a new subnet together with its address space and the audit event; returns it as the event shows it.
+
+        Args:
+            subnet: gets its id unless it brings one (adopted from a node).
+            kind: of the event.
+            again: its address space rests in quarantine, and comes back. Else an overlap is refused (Conflict) when
+                the rows are written.
+        """
         if not self._next_subnet_id:
             self._next_subnet_id = self._store.last_id("subnet") + 1
         if not subnet.id:
             subnet.id = self._next_subnet_id
         self._next_subnet_id = max(self._next_subnet_id, subnet.id + 1)
-        self._new_subnets.append(subnet_row(subnet))
+        row, block = subnet_row(subnet), subnet.block
+        self._new_subnets.append(row)
+        if again:
+            self.change_occupied(pool, block, "subnet", subnet.id, None, None)
+        else:
+            self._new_occupied.append(
+                # As in `occupy`; the start is packed already.
+                (
+                    pool.routing_domain_id,
+                    block.family,
+                    row[4],
+                    pack(block.last),
+                    block.prefix_length,
+                    pool.id,
+                    "subnet",
+                    subnet.id,
+                    None,
+                    None,
+                )
+            )
+        after = subnet_event(subnet, row[13])
+        self.event(kind, "subnet", subnet.name, None, after)
+        return after
 
     def update_subnet(self, subnet: Subnet) -> None:
         """Stores a changed subnet."""
