@@ -90,6 +90,7 @@ def test_foreign_objects_are_never_touched(node: Node, state: str) -> None:
         node.run(command)
     node.nft(FOREIGN_TABLES)
     node.push({}, "overridden")
+    assert "grouped" in node.run("ip link show")
     before = settled(node)
     for config, pushed in ((CONFIG, "merged"), ({} if state == "deleted" else CONFIG, state), ({}, "deleted")):
         node.push(config, pushed)
