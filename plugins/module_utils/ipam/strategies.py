@@ -52,7 +52,8 @@ def round_robin(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | N
     size = 1 << (bits - prefix_length)
     aligned = -(-cursor // size) * size
     found: list[Choice] = []
-    for _, length in free.heads(prefix_length):
+    for head in free.heads(prefix_length):
+        length = head[1]
         shift = bits - length
         around = aligned >> shift << shift
         if around < aligned < 1 << bits and free.has(length, around):

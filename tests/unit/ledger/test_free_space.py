@@ -101,7 +101,7 @@ def test_any_history_leaves_exactly_the_maximal_blocks(
             )
             assert heads == {
                 bits - wide: min(base + low for low, own in expected if own == wide)
-                for wide in {own for _, own in expected}
+                for wide in {block[1] for block in expected}
             }
         space.flush()
         rows = made.execute("SELECT start, prefix_length FROM free_block").fetchall()
