@@ -140,7 +140,7 @@ def check_options(data: Any, known: Sequence[str], parameter: str) -> Mapping[st
 def integer(value: Any, parameter: str, low: int, high: int) -> int:
     """A whole number within bounds. Raises InvalidInput."""
     try:
-        number = value if type(value) is int else int(str(value))
+        number = value if isinstance(value, int) else int(str(value))
     except ValueError:
         number = low - 1
     if isinstance(value, bool) or not low <= number <= high:
