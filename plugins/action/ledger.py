@@ -11,9 +11,11 @@ import yaml
 
 from ..module_utils.ipam.adopt import adopt
 from ..module_utils.ipam.hold import release_hold
-from ..module_utils.ipam.maintenance import backup_ledger, migrate_ledger, restore_ledger, verify_ledger
+from ..module_utils.ipam.maintenance import accept_clock, backup_ledger, migrate_ledger, restore_ledger, verify_ledger
+from ..module_utils.ipam.parsing import integer
 from ..module_utils.ipam.portable import export_ledger, import_ledger
 from ..module_utils.ledger.ledger import Ledger
+from ..module_utils.ledger.sqlite_files import user_path
 from ..module_utils.model.errors import InvalidInput, LedgerUnusable
 from ..modules.ledger import ARGUMENTS
 from ..plugin_utils.ledger_action import LedgerAction
@@ -38,6 +40,7 @@ class ActionModule(LedgerAction):
             "restored": lambda: _restore(ledger, options["file"], actor, check),
             "verified": lambda: _verify(ledger),
             "migrated": lambda: _migrate(ledger, check),
+            "clock_accepted": lambda: {"changed": accept_clock(ledger, actor, check=check)},
             "exported": lambda: _export(ledger, options["file"], check),
             "imported": lambda: _import(ledger, options["file"], actor, check),
             "adopted": lambda: _adopt(ledger, options["nodes"], actor, check),
@@ -70,16 +73,24 @@ def _migrate(ledger: Ledger, check: bool) -> dict[str, Any]:
 def _export(ledger: Ledger, file: str, check: bool) -> dict[str, Any]:
     with ledger.snapshot() as transaction:
         content = export_ledger(transaction)
-    path = Path(file).expanduser()
-    try:
-        before = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else None
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LedgerUnusable(f"{path} is there and cannot be read: {error}", parameter="file") from None
+    path = user_path(file, "file")
+    before = _load(path) if path.exists() else None
     if isinstance(before, dict) and {**before, "exported_at": None} == {**content, "exported_at": None}:
         return {"changed": False}
     if not check:
         _write(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     return {"changed": True, "diff": [{"before": before or {}, "after": content}]}
+
+
+def _load(path: Path) -> Any:
+    try:
+        if path.exists() and not path.is_file():
+            raise InvalidInput(f"{path} is not a regular file.", parameter="file")
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InvalidInput(f"{path}: {error.strerror}.", parameter="file") from None
+    except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
+        raise InvalidInput(f"{path} is not YAML: {error}", parameter="file") from None
 
 
 def _write(path: Path, text: str) -> None:
@@ -95,18 +106,15 @@ def _write(path: Path, text: str) -> None:
 
 
 def _import(ledger: Ledger, file: str, actor: str, check: bool) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(Path(file).expanduser().read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InvalidInput(f"{file}: {error.strerror}.", parameter="file") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InvalidInput(f"{file} is not YAML: {error}", parameter="file") from None
+    content = _load(user_path(file, "file"))
     with ledger.transaction(actor, check=check) as transaction:
         counts = import_ledger(transaction, content, "file")
     return {"changed": any(counts.values()), "imported": counts}
 
 
 def _adopt(ledger: Ledger, nodes: list[dict[str, Any]], actor: str, check: bool) -> dict[str, Any]:
+    for index, node in enumerate(nodes):
+        integer(node["revision"], f"nodes[{index}].revision", 0, 2**53)
     with ledger.transaction(actor, check=check) as transaction:
         adopted = [
             {"node": node["name"], **item}

@@ -26,8 +26,10 @@ options:
       - V(imported) adds what such a file holds, all or nothing. Subnets on nodes get new ids, so that the next push
         makes their interfaces anew.
       - V(adopted) takes over what O(nodes) carry and the ledger does not know, and ends the hold after a restore.
+      - V(clock_accepted) believes the clock where it lies behind the ledger's last event, so that things expire again
+        after the clock was wrong once.
     type: str
-    choices: [present, backed_up, restored, verified, migrated, exported, imported, adopted]
+    choices: [present, backed_up, restored, verified, migrated, exported, imported, adopted, clock_accepted]
     default: present
   file:
     description: The file to write or read, on the controller.
@@ -119,6 +121,7 @@ ARGUMENTS = {
                 "exported",
                 "imported",
                 "adopted",
+                "clock_accepted",
             ],
             "default": "present",
         },

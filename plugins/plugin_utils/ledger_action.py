@@ -131,4 +131,5 @@ def clock_warnings(behind: int) -> list[str]:
     """Says that the clock lies behind the ledger, so that nothing expires. ``behind`` in milliseconds."""
     if not behind:
         return []
-    return [f"The clock lies {behind // 1000} s behind the ledger's last event; nothing expires until it caught up."]
+    what = f"The clock lies {behind // 1000} s behind the ledger's last event; nothing expires until it caught up."
+    return [f"{what} If it was wrong then and is right now, run shadownet.ipam.ledger with state=clock_accepted."]

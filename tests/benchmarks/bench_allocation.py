@@ -173,7 +173,7 @@ class Bench:
                 scripts.append(script)
                 everything.extend(script)
         times: list[list[float]] = [[], [], []]
-        for _ in range(ROUNDS):
+        for _round in range(ROUNDS):
             for taken, work, items in zip(
                 times, (self.allocate, self.loop, self.batch), (calls, scripts, scripts), strict=True
             ):
@@ -201,7 +201,7 @@ def measure(path: Path, sizes: Sequence[int]) -> list[harness.Result]:
             results.append(harness.compare(what, BULK / ours, BULK / bare, "/s", 0.6, "higher"))
             results.append(harness.compare("  the same against executemany", BULK / ours, BULK / batch, "/s", None))
             results.append(harness.compare("  the same against 15,000/s", BULK / ours, 15_000, "/s", 1.0, "higher"))
-            ours, bare, _ = bench.race([requests(number, 1, "single") for number in range(SINGLE)])
+            ours, bare = bench.race([requests(number, 1, "single") for number in range(SINGLE)])[:2]
             what = f"one durable commit each, {size:,} standing"
             results.append(harness.compare(what, SINGLE / ours, SINGLE / bare, "/s", 0.6, "higher"))
         for size, rate in zip(sizes[1:], rates[1:], strict=True):

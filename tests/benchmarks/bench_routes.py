@@ -92,13 +92,13 @@ def measure(folder: Path) -> list[harness.Result]:
         )
         found: list[Any] = []
         checks = [
-            harness.seconds(lambda: found.extend(classify(transport.read().config, desired))) for _ in range(ROUNDS)
+            harness.seconds(lambda: found.extend(classify(transport.read().config, desired))) for _n in range(ROUNDS)
         ]
         assert not found, found[0]
         wire = Wire(NETLINK_ROUTE, name)
         body = bytes([2, 0, 0, 0, 254, 201, 0, 0, 0, 0, 0, 0])
-        raw = [harness.seconds(lambda: sum(1 for _ in wire.dump(GETROUTE, body))) for _ in range(ROUNDS)]
-        unchanged = [harness.seconds(lambda: push(transport, desired, "merged")) for _ in range(ROUNDS)]
+        raw = [harness.seconds(lambda: sum(1 for _body in wire.dump(GETROUTE, body))) for _round in range(ROUNDS)]
+        unchanged = [harness.seconds(lambda: push(transport, desired, "merged")) for _round in range(ROUNDS)]
         wire.close()
         transport.close()
 

@@ -315,8 +315,25 @@ def test_after_a_restore_reconcile_adopts_what_the_node_carries(site: Site, tmp_
     adopted = words(site.run("reconcile").ok(), "Adopted subnets")
     assert foreseen == adopted
     assert sorted(line.split()[1] for line in adopted if line.endswith(": adopted")) == ["uplink", "web6"]
+    with Ledger(site.ledger) as book, book.snapshot() as transaction:
+        assert transaction.subnets_named(["web6"])["web6"].security_profile == "web"
     # The release of what the ledger knew, web, waited for this.
     assert [item["description"] for item in site.carried()["interfaces"]] == ["web6", "uplink"]
+    site.run("request").ok()
+    site.check_agreement()
+
+
+def test_reconcile_takes_no_access_list_from_an_adopted_subnet(site: Site, tmp_path: Path) -> None:
+    copy, ledger = str(tmp_path / "copy.db"), {"ledger": str(site.ledger)}
+    site.run("request", shadownet_requests=[]).ok()
+    site.ansible.play([{"shadownet.ipam.ledger": {**ledger, "state": "backed_up", "file": copy}}]).ok()
+    site.run("request").ok()
+    site.ansible.play([{"shadownet.ipam.ledger": {**ledger, "state": "restored", "file": copy}}]).ok()
+    site.ansible.play([{"shadownet.ipam.security_profile": {**ledger, "name": "web", "inbound": []}}]).ok()
+    carried = site.carried()
+    run = site.run("reconcile")
+    assert "access lists of web, web6 are those of no security profile" in run.failed()["msg"]
+    assert site.carried() == carried
     site.run("request").ok()
     site.check_agreement()
 

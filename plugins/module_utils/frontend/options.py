@@ -104,7 +104,7 @@ def run(transport: Transport, options: Mapping[str, Any], check_mode: bool) -> d
     if state == "gathered":
         current = transport.read()
         return {"changed": False, "gathered": current.config.to_dict(), **_marked(current.mark)}
-    mark = Mark(options["ledger_id"], options["revision"]) if options["ledger_id"] else None
+    mark = Mark.checked(options["ledger_id"], options["revision"])
     result = push(transport, desired, state, check_mode, mark=mark, takeover=options["takeover"])
     before, after = result.before.to_dict(), result.after.to_dict()
     return {

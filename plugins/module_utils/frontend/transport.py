@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
+from ..model.errors import InvalidInput
 from ..model.node_config import NodeConfig
 from .change import Change
+
+_LEDGER_ID = re.compile(r"[0-9A-Fa-f]{1,64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,21 @@ class Mark(NamedTuple):
 
     ledger_id: str
     revision: int
+
+    @classmethod
+    def checked(cls, ledger_id: str | None, revision: int | None) -> Mark | None:
+        """A mark of what a user gave; None where either is missing.
+
+        Raises:
+            InvalidInput: no ledger has such an id, or counts to such a revision.
+        """
+        if ledger_id is None or revision is None:
+            return None
+        if not _LEDGER_ID.match(ledger_id):
+            raise InvalidInput("is not the id of a ledger: 1 to 64 hexadecimal digits.", parameter="ledger_id")
+        if not 0 <= revision < 2**63:
+            raise InvalidInput("is not a number from 0 to 2**63-1.", parameter="revision")
+        return cls(ledger_id, revision)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..ledger.addresses import format_block
-from ..ledger.rows import subnet_event
 from ..ledger.transaction import Node, Transaction
 from ..model.errors import InvalidInput
-from ..model.node_config import Interface, NodeConfig
+from ..model.node_config import AccessList, Interface, NodeConfig
 from ..model.pool import Block, Pool
 from ..model.subnet import ACTIVE, Subnet
 from .parsing import check_name, parse_address
+from .profiles import access_lists
 
-_OWN_NAME = re.compile(r"sn([1-9][0-9]*)\Z")
+_OWN_NAME = re.compile(r"sn([1-9][0-9]{0,11})\Z")
 
 
 def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revision: int = 0) -> list[dict[str, Any]]:
@@ -28,7 +28,9 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revisi
 
     Returns:
         For each of our interfaces that the ledger did not know: ``name``, ``cidr``, and ``adopted``, or the
-        ``reason`` why it was left alone (``reconcile`` will then report it as leaked).
+        ``reason`` why it was left alone (``reconcile`` will then report it as leaked). ``profile_lost`` says that
+        its access lists are those of no profile of the ledger. Service, number of addresses, ttl and other labels
+        than those for tunnels are on no node.
 
     Raises:
         InvalidInput: ``config`` is not a node configuration.
@@ -38,14 +40,18 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revisi
         transaction.lift_revision(name, revision)
     known = {subnet.id for subnet in transaction.subnets("node = ?", (name,))}
     results = []
-    for interface in NodeConfig.from_dict(config, "config").interfaces:
+    carried = NodeConfig.from_dict(config, "config")
+    lists = {one.name: one for one in carried.access_lists}
+    for interface in carried.interfaces:
         matched = _OWN_NAME.match(interface.name)
         if matched and int(matched[1]) not in known and interface.addresses:
-            results.append(_adopt_one(transaction, name, interface, int(matched[1])))
+            results.append(_adopt_one(transaction, name, interface, int(matched[1]), lists))
     return results
 
 
-def _adopt_one(transaction: Transaction, node: str, interface: Interface, number: int) -> dict[str, Any]:
+def _adopt_one(
+    transaction: Transaction, node: str, interface: Interface, number: int, lists: Mapping[str, AccessList]
+) -> dict[str, Any]:
     block = _block_of(interface.addresses[0])
     result: dict[str, Any] = {"name": interface.description or interface.name, "cidr": format_block(block)}
     try:
@@ -77,19 +83,36 @@ def _adopt_one(transaction: Transaction, node: str, interface: Interface, number
         location=pool.location,
         node=node,
         gateway=pool.gateway,
+        labels=_labels(interface),
         status=ACTIVE,
         revision=transaction.next_revision(node),
         created_at=transaction.now,
         updated_at=transaction.now,
         id=number,
     )
-    transaction.insert_subnet(subnet)
-    transaction.occupy(pool, block, "subnet", subnet_id=number)
+    subnet.security_profile = _profile(transaction, subnet, interface, lists)
+    transaction.insert_subnet(subnet, pool, "subnet.adopted")
     if subnet.bandwidth:
         pool.bandwidth_used += subnet.bandwidth
         transaction.touch_pool(pool)
-    transaction.event("subnet.adopted", "subnet", key, None, subnet_event(subnet))
-    return {**result, "adopted": True}
+    guarded = bool(interface.ingress or interface.egress)
+    return {**result, "adopted": True, "profile_lost": guarded and subnet.security_profile is None}
+
+
+def _labels(interface: Interface) -> dict[str, str]:
+    tunnel = {"vlan": interface.vlan_id, "vni": interface.vni}
+    return {key: str(value) for key, value in tunnel.items() if value is not None}
+
+
+def _profile(
+    transaction: Transaction, subnet: Subnet, interface: Interface, lists: Mapping[str, AccessList]
+) -> str | None:
+    """The profile whose rules are what guards the interface."""
+    there = [lists.get(name) for name in (*interface.egress, *interface.ingress)]
+    for name, rules in transaction.profiles().items():
+        if list(access_lists(subnet, rules)) == there:
+            return name
+    return None
 
 
 def _block_of(address: str) -> Block:

@@ -16,7 +16,7 @@ from ..model.subnet import ACTIVE, PENDING, Request, Subnet
 from ..model.units import format_rate
 from .hold import refuse_held
 from .lifecycle import expire
-from .matching import bandwidth_refused, order_pools, profile_refused, why_not
+from .matching import bandwidth_refused, order_pools, profile_refused, unsuited
 from .parsing import prefix_length_for
 from .pools import named_pool
 from .strategies import STRATEGIES, Choice
@@ -50,11 +50,12 @@ def allocate(transaction: Transaction, requests: Sequence[Request]) -> list[Outc
     refuse_held(transaction)
     expire(transaction)
     known = _Known(transaction, [request.name for request in requests])
+    suited = _Suited(transaction)
     outcomes = []
     for request in requests:
         subnet = known.existing.get(request.name)
         outcomes.append(
-            _allocate(transaction, request, known) if subnet is None else _keep(transaction, request, subnet)
+            _allocate(transaction, request, known, suited) if subnet is None else _keep(transaction, request, subnet)
         )
     return outcomes
 
@@ -81,6 +82,23 @@ class _Known:
         return moved > 0
 
 
+class _Suited:
+    """Which pools suit the requests of one call: asked once for all requests that are alike in this."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self._found: dict[tuple[object, ...], tuple[Sequence[Pool], dict[int, str | None]]] = {}
+
+    def __call__(self, request: Request) -> tuple[Sequence[Pool], dict[int, str | None]]:
+        """The pools that the request may mean, in the order in which they are tried; and by id, why one is unsuited."""
+        asked = (request.family, request.location, request.security_profile, *request.pools)
+        found = self._found.get(asked)
+        if found is None:
+            pools = _candidates(self._transaction, request)
+            found = self._found[asked] = pools, {pool.id: unsuited(pool, request) for pool in pools}
+        return order_pools(found[0], request), found[1]
+
+
 def wanted_length(pool: Pool, request: Request) -> int:
     """Prefix length that a request comes to in a pool."""
     if request.prefix is not None:
@@ -91,20 +109,20 @@ def wanted_length(pool: Pool, request: Request) -> int:
     return prefix_length_for(request.family, request.addresses or 1, extra, f"{request.parameter}.addresses")
 
 
-def _allocate(transaction: Transaction, request: Request, known: _Known) -> Outcome:
-    pools = _candidates(transaction, request)
+def _allocate(transaction: Transaction, request: Request, known: _Known, suited: _Suited) -> Outcome:
+    pools, reasons = suited(request)
     refusals: list[tuple[str, str]] = []
     fitting: list[Pool] = []
-    for pool in order_pools(pools, request):
-        reason = why_not(pool, request)
+    for pool in pools:
+        reason = reasons[pool.id] or bandwidth_refused(pool, request.bandwidth or 0)
         if reason is not None:
             refusals.append((pool.name, reason))
         elif pool.gateway == "router" and wanted_length(pool, request) == FAMILY_BITS[request.family]:
             refusals.append((pool.name, "gateway: a subnet of one address has no room for router and node"))
         else:
             fitting.append(pool)
-    back = _own_again(fitting, request, known.resting.get(request.name, ()))
-    if back is not None:
+    resting = known.resting.get(request.name)
+    if resting is not None and (back := _own_again(fitting, request, resting)) is not None:
         return _store(transaction, request, *back, again=True)
     for pool in fitting:
         block = _find(transaction, pool, request)
@@ -126,7 +144,7 @@ def _culprit(request: Request, refusals: Sequence[tuple[str, str]]) -> str:
     return (
         f"{request.parameter}.{only}"
         if only in ("location", "security_profile", "bandwidth", "family")
-        else (request.parameter)
+        else request.parameter
     )
 
 
@@ -164,37 +182,48 @@ def _find(transaction: Transaction, pool: Pool, request: Request) -> Block | Non
 
 def _store(transaction: Transaction, request: Request, pool: Pool, block: Block, again: bool = False) -> Outcome:
     now = transaction.now
+    if request.node is not None and len(transaction.routing_domains()) > 1:
+        _check_node(transaction, request, pool, block)
     subnet = Subnet(
-        name=request.name,
-        pool_id=pool.id,
-        block=block,
-        service=request.service,
-        addresses=request.addresses,
-        bandwidth=request.bandwidth,
-        security_profile=request.security_profile,
-        location=request.location or pool.location,
-        node=request.node,
-        gateway=pool.gateway,
-        labels=request.labels,
+        request.name,
+        pool.id,
+        block,
+        request.service,
+        request.addresses,
+        request.bandwidth,
+        request.security_profile,
+        request.location or pool.location,
+        request.node,
+        pool.gateway,
+        request.labels,
         expires_at=None if request.ttl is None else now + request.ttl * 1000,
         status=ACTIVE if request.node is None else PENDING,
         revision=0 if request.node is None else transaction.next_revision(request.node),
         created_at=now,
         updated_at=now,
     )
-    transaction.insert_subnet(subnet)
-    if again:
-        transaction.change_occupied(pool, block, "subnet", subnet.id, None, None)
-    else:
-        transaction.occupy(pool, block, "subnet", subnet_id=subnet.id)
+    after = transaction.insert_subnet(subnet, pool, "subnet.allocated", again=again)
     pool.cursors[block.family] = (block.last + 1) % (1 << FAMILY_BITS[block.family])
     pool.bandwidth_used += request.bandwidth or 0
     if (request.strategy or pool.strategy) == "round_robin":
         pool.turn = 1 + max(one.turn for one in transaction.pools().values())
     transaction.touch_pool(pool)
-    after = subnet_event(subnet)
-    transaction.event("subnet.allocated", "subnet", subnet.name, None, after)
     return Outcome(subnet, None, after)
+
+
+def _check_node(transaction: Transaction, request: Request, pool: Pool, block: Block) -> None:
+    """A node has one routing table: it cannot carry overlapping prefixes of two routing domains."""
+    for domain in transaction.routing_domains() - {pool.routing_domain_id}:
+        around = transaction.occupied_at(domain, block.family, block.start)
+        for item in [*([around] if around else []), *transaction.occupied_within(domain, block)]:
+            other = None if item.subnet_id is None else transaction.subnet_of(item.subnet_id)
+            if other is not None and other.node == request.node:
+                raise Conflict(
+                    f"{request.node} carries {format_block(other.block)} of '{other.name}' in another routing domain, "
+                    f"which overlaps {format_block(block)}.",
+                    parameter=f"{request.parameter}.node",
+                    fix="Use another node, or a pool with other prefixes.",
+                )
 
 
 def _keep(transaction: Transaction, request: Request, subnet: Subnet) -> Outcome:

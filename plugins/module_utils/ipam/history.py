@@ -19,6 +19,8 @@ def parse_time(value: Any, parameter: str) -> int:
         moment = datetime.fromisoformat(str(value))
         if moment.tzinfo is None:
             raise ValueError("no zone")
+        if not 1970 <= moment.year <= 9000:
+            raise ValueError("too far away")
         return int(moment.timestamp() * 1000)
     except (ValueError, OverflowError):
         raise InvalidInput(

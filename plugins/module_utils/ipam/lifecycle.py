@@ -75,6 +75,11 @@ def node_result(
         )
     subnets = transaction.subnets("node = ? AND revision <= ? AND status != ?", (node, revision, ACTIVE))
     moved = [_settle(transaction, subnet, ok, message) for subnet in subnets]
+    late = ok and revision < nodes[node].applied_revision
+    if late and not transaction.subnets("node = ? AND wanted = 1", (node,), limit=1):
+        # The newer push took everything off the node, its mark included, so that it could not refuse this older one.
+        ok, message = False, f"a push of revision {revision} came late and may have put back what was removed"
+        revision = nodes[node].applied_revision
     if ok:
         changed = transaction.confirm_revision(node, revision)
     else:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from ..model.pool import DEFAULT_ROUTING_DOMAIN, Pool
 from ..model.subnet import Request
@@ -13,23 +13,25 @@ MOST_BANDWIDTH = 2**62
 """What the ledger can add up for one pool, in bit/s."""
 
 
-def order_pools(pools: Iterable[Pool], request: Request) -> list[Pool]:
+def order_pools(pools: Sequence[Pool], request: Request) -> Sequence[Pool]:
     """The order in which pools are tried.
 
     It is the order of the request's ``pools``, or else of declaration; but pools that hand out by round robin
     take turns: among the places that they hold, the one that was served longest ago comes first.
     """
-    ordered = list(pools)
-    places = [i for i, pool in enumerate(ordered) if (request.strategy or pool.strategy) == "round_robin"]
+    if len(pools) < 2:
+        return pools
+    places = [i for i, pool in enumerate(pools) if (request.strategy or pool.strategy) == "round_robin"]
     if len(places) < 2:
-        return ordered
+        return pools
+    ordered = list(pools)
     for place, pool in zip(places, sorted((ordered[i] for i in places), key=lambda one: one.turn), strict=True):
         ordered[place] = pool
     return ordered
 
 
-def why_not(pool: Pool, request: Request) -> str | None:
-    """Why the pool may not serve the request whatever space it has; None when it may."""
+def unsuited(pool: Pool, request: Request) -> str | None:
+    """Why the pool may not serve the request whatever space and bandwidth it has left; None when it may."""
     if pool.kind != "provider":
         return "kind: it is a shadow pool, for reservations"
     if not request.pools and pool.routing_domain != DEFAULT_ROUTING_DOMAIN:
@@ -38,7 +40,7 @@ def why_not(pool: Pool, request: Request) -> str | None:
         return f"family: it has no IPv{request.family} prefix"
     if request.location is not None and request.location != pool.location:
         return f"location: it is {f'in {pool.location}' if pool.location else 'without one'}, not in {request.location}"
-    return profile_refused(pool, request.security_profile) or bandwidth_refused(pool, request.bandwidth or 0)
+    return profile_refused(pool, request.security_profile)
 
 
 def profile_refused(pool: Pool, profile: str | None) -> str | None:

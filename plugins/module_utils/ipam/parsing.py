@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -23,10 +22,9 @@ FAMILIES = {"ipv4": 4, "ipv6": 6}
 LONGEST_NAME = 200
 """Octets of UTF-8: together with its mark, a name must fit into a Linux interface's alias (255 octets)."""
 
-_PLAIN_NAME = re.compile(rf"[!-~](?:[ -~]{{0,{LONGEST_NAME - 2}}}[!-~])?")
-"""Printable ASCII: what nearly all names are, and no question of normal forms."""
-
-_FORBIDDEN = {"Cc", "Cs", "Zl", "Zp"}
+_FORBIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+"""Format characters that scripts and emoji need."""
 
 
 def parse_prefix(value: Any, parameter: str) -> Block:
@@ -99,30 +97,37 @@ def check_name(value: Any, parameter: str) -> str:
     """
     if value is None:
         raise InvalidInput("is required.", parameter=parameter)
-    if isinstance(value, str) and _PLAIN_NAME.fullmatch(value):
+    if (
+        isinstance(value, str)
+        and value.isascii()
+        and value.isprintable()
+        and 0 < len(value) <= LONGEST_NAME
+        and value[0] != " " != value[-1]
+    ):
+        # As nearly all names are; no question of normal forms.
         return value
     if isinstance(value, (Mapping, list, tuple)):
         raise InvalidInput("expected text.", parameter=parameter)
     text = unicodedata.normalize("NFC", str(value))
-    if not text or text != text.strip() or any(unicodedata.category(char) in _FORBIDDEN for char in text):
+    if (
+        not text
+        or text != text.strip()
+        or any(unicodedata.category(char) in _FORBIDDEN for char in text if char not in _JOINERS)
+    ):
         raise InvalidInput(
             f"{text!r} is not a name.",
             parameter=parameter,
-            fix="Give text without control characters, line breaks and outer white space.",
+            fix="Give text without control and invisible characters, line breaks and outer white space.",
         )
     if len(text.encode()) > LONGEST_NAME:
         raise InvalidInput(f"is longer than {LONGEST_NAME} octets of UTF-8.", parameter=parameter)
     return text
 
 
-def optional_name(data: Mapping[str, Any], key: str, parameter: str) -> str | None:
-    """``check_name`` for an option that may be absent."""
-    return None if data.get(key) is None else check_name(data[key], f"{parameter}.{key}")
-
-
 def check_options(data: Any, known: Sequence[str], parameter: str) -> Mapping[str, Any]:
     """Refuses what is no dictionary or has unknown keys, so that a typing error cannot pass unseen."""
-    if not isinstance(data, Mapping):
+    # A plain dictionary is known as such four times faster than by the abstract class alone.
+    if not isinstance(data, (dict, Mapping)):
         raise InvalidInput(f"expected a dictionary, not {type(data).__name__}.", parameter=parameter)
     unknown = [str(key) for key in data if key not in known]
     if unknown:
@@ -135,7 +140,7 @@ def check_options(data: Any, known: Sequence[str], parameter: str) -> Mapping[st
 def integer(value: Any, parameter: str, low: int, high: int) -> int:
     """A whole number within bounds. Raises InvalidInput."""
     try:
-        number = int(str(value))
+        number = value if isinstance(value, int) else int(str(value))
     except ValueError:
         number = low - 1
     if isinstance(value, bool) or not low <= number <= high:
@@ -177,6 +182,8 @@ def name_list(value: Any, parameter: str) -> list[str]:
 
 def check_distinct(names: Sequence[str], parameter: str) -> None:
     """Refuses the same key twice in one call, because one of them would be lost."""
+    if len(set(names)) == len(names):
+        return
     seen: set[str] = set()
     for name in names:
         if name in seen:
@@ -186,18 +193,18 @@ def check_distinct(names: Sequence[str], parameter: str) -> None:
 
 def read_text_map(value: Any, parameter: str, most: int = 64) -> dict[str, str]:
     """Labels: a dictionary of text, sorted by key. Raises InvalidInput."""
-    if not isinstance(value, Mapping):
+    if not isinstance(value, (dict, Mapping)):
         raise InvalidInput("expected a dictionary.", parameter=parameter)
     if len(value) > most:
         raise InvalidInput(f"has more than {most} entries.", parameter=parameter)
     found = {}
     for key, content in value.items():
         name = check_name(key, parameter)
-        if isinstance(content, (Mapping, list, tuple)):
+        if not isinstance(content, str) and isinstance(content, (Mapping, list, tuple)):
             raise InvalidInput("expected text.", parameter=f"{parameter}.{name}")
         text = str(content)
         found[name] = check_name(text, f"{parameter}.{name}") if text else ""
-    return dict(sorted(found.items()))
+    return dict(sorted(found.items())) if len(found) > 1 else found
 
 
 def prefix_length_for(family: int, addresses: int, extra: int, parameter: str) -> int:

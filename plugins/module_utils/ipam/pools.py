@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -46,6 +47,16 @@ OPTIONS = (
     "dns_servers",
 )
 MOST_EXCLUDED_BLOCKS = 100_000
+UNUSABLE = (
+    (4, 0, 8, "unspecified"),
+    (4, 127 << 24, 8, "loopback"),
+    (4, 224 << 24, 4, "multicast"),
+    (6, 0, 127, "unspecified and loopback"),
+    (6, 0xFFFF << 32, 96, "IPv4-mapped"),
+    (6, 0xFE80 << 112, 10, "link-local"),
+    (6, 0xFF00 << 112, 8, "multicast"),
+)
+"""Family, first address, prefix length and use by RFC 6890 and RFC 4291."""
 
 
 def declare_pools(transaction: Transaction, items: Sequence[Any], parameter: str = "pools") -> list[dict[str, Any]]:
@@ -150,6 +161,11 @@ def _declare(transaction: Transaction, name: str, item: Mapping[str, Any], place
     return {"name": name, "before": before, "after": after}
 
 
+def redeclared(pool: Pool) -> Pool:
+    """The pool that its own options declare. Raises InvalidInput for options that no declaration has."""
+    return _read(show_pool(pool), pool, check_name(pool.name, "name"), pool.name)
+
+
 def _in_use(transaction: Transaction, pool: Pool) -> bool:
     return any(item.kind != "excluded" for item in transaction.occupied_of(pool))
 
@@ -164,6 +180,11 @@ def _read(item: Mapping[str, Any], stored: Pool | None, name: str, place: str) -
     prefixes = _read_prefixes(given["prefixes"], f"{place}.prefixes") if "prefixes" in given else pool.prefixes
     excluded = _read_excluded(given["excluded"], f"{place}.excluded") if "excluded" in given else pool.excluded
     cap = given.get("workload_cap", pool.workload_cap)
+    if given.get("kind", pool.kind) != "shadow" and (
+        flag(given.get("lend", False), f"{place}.lend") or cap is not None
+    ):
+        option = "lend" if cap is None else "workload_cap"
+        raise InvalidInput("is for pools of kind shadow only.", parameter=f"{place}.{option}")
     return Pool(
         name=name,
         kind=choice(given.get("kind", pool.kind), f"{place}.kind", KINDS),
@@ -221,13 +242,20 @@ def _read_servers(value: Any, parameter: str) -> list[str]:
 
 def _read_prefixes(value: Any, parameter: str) -> list[Block]:
     items = listed(value, parameter)
-    blocks = sorted(parse_prefix(item, f"{parameter}[{index}]") for index, item in enumerate(items))
+    blocks = sorted(_usable(parse_prefix(item, f"{parameter}[{index}]"), parameter) for index, item in enumerate(items))
     if not blocks:
         raise InvalidInput("is empty.", parameter=parameter, fix="Give at least one prefix.")
     for low, high in pairwise(blocks):
         if low.family == high.family and high.start <= low.last:
             raise InvalidInput(f"{format_block(low)} and {format_block(high)} overlap.", parameter=parameter)
     return blocks
+
+
+def _usable(block: Block, parameter: str) -> Block:
+    for family, start, length, what in UNUSABLE:
+        if block.family == family and _inside(block, Block(family, start, length)):
+            raise InvalidInput(f"{format_block(block)} is {what} space, which no subnet can use.", parameter=parameter)
+    return block
 
 
 def _read_excluded(value: Any, parameter: str) -> list[str]:
@@ -272,9 +300,13 @@ def _lay_out(transaction: Transaction, pool: Pool, place: str) -> None:
                 fix="Pools of one routing domain never overlap.",
             )
     transaction.set_prefixes(pool)
-    excluded = _excluded_blocks(pool, place)
+    excluded = excluded_blocks(pool, place)
+    starts = [item.block for item in held]
     for block in excluded:
-        clash = [item for item in held if item.block.family == block.family and _overlap(item.block, block)]
+        # What is held is in order and disjoint, so that only neighbours can overlap.
+        at = bisect_right(starts, block)
+        near = range(max(at - 1, 0), bisect_left(starts, Block(block.family, block.last + 1, 0)))
+        clash = [held[i] for i in near if starts[i].family == block.family and _overlap(starts[i], block)]
         if clash:
             raise Conflict(
                 f"{_describe(transaction, clash)} is in use.",
@@ -288,7 +320,7 @@ def _lay_out(transaction: Transaction, pool: Pool, place: str) -> None:
         transaction.free_space(pool, family).reset(gaps)
 
 
-def _excluded_blocks(pool: Pool, place: str) -> list[Block]:
+def excluded_blocks(pool: Pool, place: str = "pool") -> list[Block]:
     """What is excluded, cut to the pool's prefixes, as aligned blocks."""
     blocks: list[Block] = []
     ranges = [parse_excluded(item, f"{place}.excluded") for item in pool.excluded]

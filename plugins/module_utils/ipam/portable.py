@@ -7,13 +7,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..ledger.addresses import format_block
-from ..ledger.rows import format_time, subnet_event, to_json
+from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
-from ..model.errors import Conflict, InvalidInput
+from ..model.errors import AllocationRefused, Conflict, InvalidInput
 from ..model.pool import Block
-from ..model.subnet import PENDING, RELEASING, STATUSES, Subnet
+from ..model.subnet import ACTIVE, PENDING, RELEASING, STATUSES, Subnet
 from .history import parse_time
 from .hold import refuse_held
+from .matching import bandwidth_refused
 from .parsing import check_distinct, check_name, check_options, choice, integer, parse_prefix
 from .pools import declare_pools, named_pool, show_pool
 from .profiles import declare_profiles
@@ -133,6 +134,9 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
             )
         return False
     pool = _take(transaction, item.get("pool"), block, place)
+    reason = "kind: it is a shadow pool" if pool.kind != "provider" else bandwidth_refused(pool, request.bandwidth or 0)
+    if reason is not None:
+        raise AllocationRefused("cannot be imported", pools=[(pool.name, reason)], parameter=place)
     expires = item.get("expires_at")
     subnet = Subnet(
         name=request.name,
@@ -148,18 +152,23 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
         labels=request.labels,
         expires_at=None if expires is None else parse_time(expires, f"{place}.expires_at"),
         # What a node carries under another ledger's id must be pushed anew from this one.
-        status=PENDING if request.node is not None and status == "active" else status,
+        status=_imported_status(status, request.node),
         wanted=status != RELEASING,
         revision=0 if request.node is None else transaction.next_revision(request.node),
         created_at=transaction.now,
         updated_at=transaction.now,
     )
-    transaction.insert_subnet(subnet)
-    transaction.occupy(pool, block, "subnet", subnet_id=subnet.id)
+    transaction.insert_subnet(subnet, pool, "subnet.imported")
     pool.bandwidth_used += request.bandwidth or 0
     transaction.touch_pool(pool)
-    transaction.event("subnet.imported", "subnet", subnet.name, None, subnet_event(subnet))
     return True
+
+
+def _imported_status(status: str, node: str | None) -> str:
+    """Without a node there is nothing to wait for; on one, what another ledger pushed must be pushed anew."""
+    if node is None:
+        return ACTIVE
+    return PENDING if status == ACTIVE else status
 
 
 def _import_quarantine(transaction: Transaction, item: Any, place: str) -> bool:
@@ -168,6 +177,7 @@ def _import_quarantine(transaction: Transaction, item: Any, place: str) -> bool:
     until = parse_time(item.get("until"), f"{place}.until")
     if until <= transaction.now:
         return False
+    transaction.flush_rows()
     if any(held.block == block for held in transaction.quarantined([name]).get(name, ())):
         return False
     pool = _take(transaction, item.get("pool"), block, place)

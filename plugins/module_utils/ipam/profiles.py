@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -16,6 +17,9 @@ from ..model.subnet import Subnet
 from .parsing import check_distinct, check_name, check_options, flag
 
 OPTIONS = ("name", "inbound", "outbound", "stateful")
+ESTABLISHED = "shadownet-established"
+"""Name of the rule that a stateful profile begins with."""
+LONGEST_RULE_NAME = 100
 
 
 def declare_profiles(
@@ -82,7 +86,19 @@ def _read(item: Mapping[str, Any], place: str) -> dict[str, Any]:
             error.parameter = (error.parameter or place).replace(".access_lists[0].entries", f".{direction}")
             raise
         rules[direction] = config.to_dict()["access_lists"][0]["entries"]
+        for index, entry in enumerate(rules[direction]):
+            _check_rule_name(entry["name"], f"{place}.{direction}[{index}].name")
     return rules
+
+
+def _check_rule_name(name: str, parameter: str) -> None:
+    """Nodes keep the name as a comment of the rule."""
+    if name == ESTABLISHED or not name.isprintable() or len(name.encode(errors="replace")) > LONGEST_RULE_NAME:
+        raise InvalidInput(
+            f"{name!r} cannot name a rule.",
+            parameter=parameter,
+            fix=f"Give printable text of at most {LONGEST_RULE_NAME} octets, other than {ESTABLISHED}.",
+        )
 
 
 def access_lists(subnet: Subnet, rules: Mapping[str, Any]) -> tuple[AccessList, AccessList]:
@@ -95,17 +111,33 @@ def access_lists(subnet: Subnet, rules: Mapping[str, Any]) -> tuple[AccessList, 
     allow = [{"name": "any", "action": "accept"}]
     lists = []
     for direction, suffix in (("inbound", "in"), ("outbound", "out")):
-        entries = [AccessEntry("established", "accept", established=True)] if rules["stateful"] else []
+        entries = [AccessEntry(ESTABLISHED, "accept", established=True)] if rules["stateful"] else []
         for raw in allow if rules[direction] is None else rules[direction]:
             entry = _for_family(AccessEntry(**raw), family)
             if entry is not None:
                 entries.append(entry)
-        if direction == "inbound":
-            entries = [replace(entry, destination=entry.destination or prefix) for entry in entries]
-        else:
-            entries = [replace(entry, source=entry.source or prefix) for entry in entries]
-        lists.append(AccessList(f"shadownet-{subnet.interface}-{suffix}", tuple(entries), "drop"))
+        bound = tuple(one for entry in entries if (one := _bound(entry, direction, prefix)) is not None)
+        lists.append(AccessList(f"shadownet-{subnet.interface}-{suffix}", bound, "drop"))
     return lists[0], lists[1]
+
+
+def _bound(entry: AccessEntry, direction: str, prefix: str) -> AccessEntry | None:
+    """The rule for this subnet only; None where it is about other addresses."""
+    if direction == "inbound":
+        common = _narrowed(entry.destination, prefix)
+        return None if common is None else replace(entry, destination=common)
+    common = _narrowed(entry.source, prefix)
+    return None if common is None else replace(entry, source=common)
+
+
+def _narrowed(asked: str | None, prefix: str) -> str | None:
+    """The part of the subnet that a rule speaks of; None where it speaks of none of it."""
+    if asked is None:
+        return prefix
+    one, other = ipaddress.ip_network(asked), ipaddress.ip_network(prefix)
+    if one.version != other.version or not one.overlaps(other):
+        return None
+    return asked if one.prefixlen > other.prefixlen else prefix
 
 
 def _for_family(entry: AccessEntry, family: int) -> AccessEntry | None:

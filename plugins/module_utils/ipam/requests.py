@@ -19,7 +19,6 @@ from .parsing import (
     flag,
     integer,
     name_list,
-    optional_name,
     parse_prefix,
     read_text_map,
 )
@@ -41,6 +40,7 @@ OPTIONS = (
     "renew",
     "labels",
 )
+NAMES = ("service", "security_profile", "location", "node")
 SIZES = ("addresses", "prefix_length", "prefix")
 MOST_ADDRESSES = 2**62
 
@@ -53,21 +53,21 @@ def read_requests(items: Sequence[Any], parameter: str = "requests", keep: bool 
     """
     requests = [read_request(item, f"{parameter}[{index}]") for index, item in enumerate(items)]
     check_distinct([request.name for request in requests], parameter)
-    for request in requests:
-        request.keep = keep
+    if keep:
+        for request in requests:
+            request.keep = True
     return requests
 
 
 def read_request(data: Any, parameter: str) -> Request:
     """Checks one request. Raises InvalidInput."""
     data = check_options(data, OPTIONS, parameter)
-    given = {key: value for key, value in data.items() if value is not None}
+    given = {key: value for key, value in data.items() if value is not None} if None in data.values() else data
     request = Request(name=check_name(given.get("name"), f"{parameter}.name"), parameter=parameter)
     _read_size(request, given, parameter)
-    request.service = optional_name(given, "service", parameter)
-    request.security_profile = optional_name(given, "security_profile", parameter)
-    request.location = optional_name(given, "location", parameter)
-    request.node = optional_name(given, "node", parameter)
+    for key in NAMES:
+        if key in given:
+            setattr(request, key, check_name(given[key], f"{parameter}.{key}"))
     if "pools" in given:
         request.pools = name_list(given["pools"], f"{parameter}.pools")
     if "bandwidth" in given:

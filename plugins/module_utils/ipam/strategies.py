@@ -17,6 +17,9 @@ class FreeBlocks(Protocol):
     def heads(self, longest: int) -> list[tuple[int, int]]:
         """The lowest free block of each size: (start, prefix length) for lengths up to ``longest``, shortest first."""
 
+    def lowest(self, longest: int) -> tuple[int, int] | None:
+        """Of these, the one with the lowest address."""
+
     def first_from(self, prefix_length: int, address: int) -> int | None:
         """Lowest free block of this size that starts at or after ``address``."""
 
@@ -33,8 +36,8 @@ class Choice(NamedTuple):
 
 def first_fit(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | None:
     """The free aligned block that fits with the lowest address."""
-    heads = free.heads(prefix_length)
-    return Choice(*min(heads)) if heads else None
+    lowest = free.lowest(prefix_length)
+    return None if lowest is None else Choice._make(lowest)
 
 
 def best_fit(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | None:
@@ -49,7 +52,8 @@ def round_robin(free: FreeBlocks, prefix_length: int, cursor: int) -> Choice | N
     size = 1 << (bits - prefix_length)
     aligned = -(-cursor // size) * size
     found: list[Choice] = []
-    for _, length in free.heads(prefix_length):
+    for head in free.heads(prefix_length):
+        length = head[1]
         shift = bits - length
         around = aligned >> shift << shift
         if around < aligned < 1 << bits and free.has(length, around):

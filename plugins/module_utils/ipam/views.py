@@ -15,6 +15,7 @@ from ..model.subnet import RELEASING, STATUSES, Subnet
 from .parsing import check_name, check_options, choice, integer, parse_address, read_text_map
 
 FILTERS = ("names", "ids", "status", "pool", "service", "location", "security_profile", "node", "labels", "address")
+_NAMES_AT_ONCE = 500
 FIELDS = (
     "name",
     "id",
@@ -121,7 +122,14 @@ def find_subnets(
     conditions, values = _conditions(transaction, given)
     # Labels and status are settled below, so that a limit can only be applied afterwards.
     late = "labels" in given or "status" in given
-    found = transaction.subnets(" AND ".join(conditions) or "1 = 1", values, -1 if late or limit is None else limit)
+    names = [check_name(item, "names") for item in _list(given.get("names", ()))]
+    found: list[Subnet] = []
+    for at in range(0, max(len(names), 1), _NAMES_AT_ONCE):
+        part = names[at : at + _NAMES_AT_ONCE]
+        named = [f"name IN ({', '.join('?' * len(part))})"] if "names" in given else []
+        where = " AND ".join([*conditions, *named]) or "1 = 1"
+        found += transaction.subnets(where, [*values, *part], -1 if late or limit is None else limit)
+    found.sort(key=lambda one: one.id)
     if "labels" in given:
         labels = read_text_map(given["labels"], "labels")
         found = [one for one in found if labels.items() <= one.labels.items()]
@@ -143,10 +151,6 @@ def _conditions(transaction: Transaction, given: Mapping[str, Any]) -> tuple[lis
         if key in given:
             conditions.append(f"{key} = ?")
             values.append(check_name(given[key], key))
-    if "names" in given:
-        names = [check_name(item, "names") for item in _list(given["names"])]
-        conditions.append(f"name IN ({', '.join('?' * len(names))})")
-        values += names
     if "ids" in given:
         ids = [integer(item, "ids", 1, 2**62) for item in _list(given["ids"])]
         conditions.append(f"id IN ({', '.join('?' * len(ids))})")

@@ -22,7 +22,7 @@ def unpack(blob: bytes) -> int:
 def format_address(family: int, address: int) -> str:
     """Dotted quad, or RFC 5952 text."""
     if family == 4:
-        return socket.inet_ntop(socket.AF_INET, address.to_bytes(4, "big"))
+        return f"{address >> 24}.{address >> 16 & 255}.{address >> 8 & 255}.{address & 255}"
     return socket.inet_ntop(socket.AF_INET6, address.to_bytes(16, "big"))
 
 

@@ -159,10 +159,7 @@ class FreeSpace:
         self._surveyed = True
 
     def heads(self, longest: int) -> list[tuple[int, int]]:
-        """The lowest free block of each size, as (start, prefix length), for lengths up to ``longest``, shortest first.
-
-        The hot path of every allocation.
-        """
+        """The lowest free block of each size: (start, prefix length) for lengths up to ``longest``, shortest first."""
         self._survey()
         found = []
         for length, one in self._ordered:
@@ -173,6 +170,23 @@ class FreeSpace:
             elif one.horizon is not None and (start := one.first()) is not None:
                 found.append((start, length))
         return found
+
+    def lowest(self, longest: int) -> tuple[int, int] | None:
+        """Of all ``heads``, the one with the lowest address; the hot path of most allocations."""
+        self._survey()
+        lowest, its_length = -1, 0
+        for length, one in self._ordered:
+            if length > longest:
+                break
+            if one.starts:
+                start = one.starts[0]
+            elif one.horizon is None or (found := one.first()) is None:
+                continue
+            else:
+                start = found
+            if start < lowest or lowest < 0:
+                lowest, its_length = start, length
+        return None if lowest < 0 else (lowest, its_length)
 
     def first_from(self, prefix_length: int, address: int) -> int | None:
         """Lowest free block of exactly this size that starts at or after ``address``."""

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..model.errors import InvalidInput, LedgerUnusable
-from .registry import open_store, sqlite_path
+from .registry import open_store
+from .sqlite_files import user_path
 from .sqlite_schema import SCHEMA_VERSION
 from .transaction import Transaction
 
@@ -17,6 +18,7 @@ DEFAULT_LEDGER = "~/.shadownet/ledger.db"
 LEDGER_VARIABLE = "SHADOWNET_LEDGER"
 TIMEOUT_VARIABLE = "SHADOWNET_LEDGER_TIMEOUT"
 DEFAULT_TIMEOUT = 60.0
+LONGEST_TIMEOUT = 86400.0
 
 
 class Ledger:
@@ -101,12 +103,17 @@ class Ledger:
 def ledger_location(location: str | os.PathLike[str] | None) -> str:
     """The ledger that a user means: what is given, else the environment's, else the default; paths made absolute."""
     text = os.fspath(location or os.environ.get(LEDGER_VARIABLE) or DEFAULT_LEDGER)
-    return text if "://" in text else str(sqlite_path(text))
+    return text if "://" in text else str(user_path(text, "ledger"))
 
 
 def _timeout() -> float:
     text = os.environ.get(TIMEOUT_VARIABLE, "")
     try:
-        return float(text) if text else DEFAULT_TIMEOUT
+        seconds = float(text) if text else DEFAULT_TIMEOUT
     except ValueError:
-        raise InvalidInput(f"'{text}' is not a number of seconds.", parameter=TIMEOUT_VARIABLE) from None
+        seconds = -1.0
+    if not 0 <= seconds <= LONGEST_TIMEOUT:
+        raise InvalidInput(
+            f"'{text}' is not a number of seconds from 0 to {LONGEST_TIMEOUT:g}.", parameter=TIMEOUT_VARIABLE
+        )
+    return seconds

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from ..model.errors import InvalidInput, LedgerMissing
 from .sqlite import SqliteStore
+from .sqlite_files import user_path
 from .store import Store
 
 Opener = Callable[[str, bool, bool, float], Store]
@@ -16,7 +16,7 @@ Opener = Callable[[str, bool, bool, float], Store]
 
 def _open_sqlite(location: str, create: bool, check: bool, timeout: float) -> Store:
     try:
-        return SqliteStore(sqlite_path(location), create=create and not check, timeout=timeout)
+        return SqliteStore(user_path(location, "ledger"), create=create and not check, timeout=timeout)
     except LedgerMissing:
         if not (create and check):
             raise
@@ -40,12 +40,3 @@ def open_store(location: str, create: bool, check: bool, timeout: float) -> Stor
             fix="Give the path of a file on the controller's local disk.",
         )
     return STORES[scheme](location, create, check, timeout)
-
-
-def sqlite_path(location: str) -> Path:
-    """The file that a location without scheme means. Raises InvalidInput for what names no file."""
-    if "\0" in location or not location.strip():
-        raise InvalidInput(
-            "is not a path.", parameter="ledger", fix="Give the path of a file on the controller's local disk."
-        )
-    return Path(location).expanduser().absolute()

@@ -12,7 +12,7 @@ import os
 import sqlite3
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from typing import Any
 from ..model.errors import Conflict, LedgerBusy, LedgerMissing, LedgerNewer, LedgerUnusable, ShadownetError
 from .sqlite_files import check_file, check_place, check_version
 from .sqlite_schema import APPLICATION_ID, MIGRATIONS, SCHEMA_VERSION
+from .store import Store
 
 _CACHE_KIB = 65536
 _SAME_START = tuple(f"UNIQUE constraint failed: {table}.routing_domain_id" for table in ("occupied", "pool_prefix"))
@@ -142,7 +143,18 @@ class SqliteStore:
             rows = self._execute("PRAGMA integrity_check(20)").fetchall()
             broken = self._execute("PRAGMA foreign_key_check").fetchall()
         found = [str(row[0]) for row in rows if row[0] != "ok"]
+        found += self._schema_problems()
         return found + [f"row {row[1]} of {row[0]} refers to a missing row of {row[2]}" for row in broken]
+
+    def _schema_problems(self) -> list[str]:
+        """What was added to, taken from or changed in the schema behind the ledger's back."""
+        query = "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+        there = dict(self.execute(query).fetchall())
+        reference = SqliteStore.in_memory()
+        wanted = dict(reference.execute(query).fetchall())
+        reference.close()
+        odd = sorted(name for name in {*there, *wanted} if there.get(name) != wanted.get(name))
+        return [f"the schema's {name} is missing, changed or strange" for name in odd]
 
     def migrate(self) -> int:
         """Brings the schema to this release's version, in one transaction; returns the version before."""
@@ -165,22 +177,28 @@ class SqliteStore:
             self._connection.backup(copy)
             copy.execute("PRAGMA journal_mode = DELETE")
 
-    def restore(self, source: Path, key: str, value: str) -> None:
-        """Replaces the whole content by a backup's in one step, with a meta entry that says so."""
-        check_file(source)
+    def restore(self, source: Path, key: str, value: str, check: Callable[[Store], None]) -> None:
+        """Replaces the whole content by a backup's in one step, with a meta entry that says so.
+
+        Args:
+            check: looks at a private copy of the backup and raises what is wrong with it; nothing is replaced then.
+        """
         with tempfile.TemporaryDirectory(prefix="shadownet-") as folder:
             copy_path = Path(folder) / "copy.db"
             uri = f"{source.resolve().as_uri()}?mode=ro"
             with (
                 self._translated(source),
                 closing(sqlite3.connect(uri, uri=True)) as original,
-                closing(sqlite3.connect(copy_path, isolation_level=None)) as copy,
+                closing(sqlite3.connect(copy_path)) as copy,
             ):
                 original.backup(copy)
-                _apply(copy, MIGRATIONS[_version(copy) :], _version(copy))
-                if copy.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
-                    raise LedgerUnusable(f"{source} is damaged.", fix="Choose another backup.")
-                copy.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            copied = SqliteStore(copy_path, create=False, timeout=self._timeout)
+            try:
+                copied.migrate()
+                check(copied)
+                copied.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+            finally:
+                copied.close()
             with self._translated(), closing(sqlite3.connect(copy_path)) as copy:
                 copy.backup(self._connection)
                 self._execute("PRAGMA journal_mode = WAL")

@@ -9,7 +9,7 @@ import stat
 import struct
 from pathlib import Path
 
-from ..model.errors import LedgerMissing, LedgerNewer, LedgerUnusable
+from ..model.errors import InvalidInput, LedgerMissing, LedgerNewer, LedgerUnusable
 from .sqlite_schema import APPLICATION_ID, SCHEMA_VERSION
 
 NETWORK_FILE_SYSTEMS = frozenset(
@@ -20,6 +20,19 @@ NETWORK_FILE_SYSTEMS = frozenset(
 
 _HEADER = struct.Struct(">16s44xI4xI28x")
 _MAGIC = b"SQLite format 3\0"
+
+
+def user_path(text: str, parameter: str) -> Path:
+    """The absolute path that a user wrote. Raises InvalidInput for what names none."""
+    try:
+        os.fsencode(text)
+        if "\0" in text or not text.strip():
+            raise ValueError("is not a path")
+        return Path(text).expanduser().absolute()
+    except (ValueError, RuntimeError) as error:
+        raise InvalidInput(
+            f"{error}.", parameter=parameter, fix="Give the path of a file on the controller's local disk."
+        ) from None
 
 
 def file_system_type(path: Path, mountinfo: str | None = None) -> str:
@@ -91,7 +104,7 @@ def check_file(path: Path) -> None:
     if len(header) < _HEADER.size:
         raise LedgerUnusable(f"{path} is damaged: it ends inside its header.", parameter="ledger", fix=_RESTORE)
     magic, version, application = _HEADER.unpack(header)
-    if magic != _MAGIC or application != APPLICATION_ID:
+    if magic != _MAGIC or application != APPLICATION_ID or not version:
         raise LedgerUnusable(f"{path} is not a Shadownet ledger.", parameter="ledger", fix=_RESTORE)
     check_version(path, version)
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -66,5 +66,9 @@ class Store(Protocol):
     def backup(self, target: Path) -> None:
         """Copies the ledger, as of one moment, to a new file."""
 
-    def restore(self, source: Path, key: str, value: str) -> None:
-        """Replaces the whole content by a backup's in one step, with a meta entry that says so."""
+    def restore(self, source: Path, key: str, value: str, check: Callable[[Store], None]) -> None:
+        """Replaces the whole content by a backup's in one step, with a meta entry that says so.
+
+        Args:
+            check: looks at the backup and raises what is wrong with it; nothing is replaced then.
+        """

@@ -14,7 +14,7 @@ from ..model.pool import Block, Pool
 from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
-from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_row, to_json
+from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row, to_json
 from .store import Store
 
 CLOCK_TOLERANCE = 60_000
@@ -64,7 +64,8 @@ class Transaction:
     """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
 
     Attributes:
-        now: milliseconds since the epoch, never before the last event.
+        clock: milliseconds since the epoch by the clock.
+        now: the same, but never before the last event.
         clock_behind: milliseconds by which the clock lies behind the last event, where that is beyond
             ``CLOCK_TOLERANCE``; then nothing may expire. Else 0.
     """
@@ -72,6 +73,7 @@ class Transaction:
     def __init__(self, store: Store, actor: str, seconds: float) -> None:
         self._store, self._actor = store, actor
         self._pools: dict[str, Pool] | None = None
+        self._domains: set[int] | None = None
         self._by_id: dict[int, Pool] = {}
         self._dirty_pools: dict[int, Pool] = {}
         self._free: dict[tuple[int, int], FreeSpace] = {}
@@ -82,7 +84,7 @@ class Transaction:
         self._new_events: list[tuple[Any, ...]] = []
         row = store.execute("SELECT time FROM event ORDER BY id DESC LIMIT 1").fetchone()
         clock, last = int(seconds * 1000), row[0] if row else 0
-        self.now = max(clock, last)
+        self.clock, self.now = clock, max(clock, last)
         self.clock_behind = last - clock if last - clock > CLOCK_TOLERANCE else 0
 
     # -- meta
@@ -139,6 +141,7 @@ class Transaction:
             )
         else:
             self._dirty_pools[pool.id] = pool
+        self._domains = None
         pools[pool.name] = pool
         self._by_id[pool.id] = pool
 
@@ -241,13 +244,23 @@ class Transaction:
             (routing_domain_id, block.family, pack(block.start)),
         )
 
+    def routing_domains(self) -> set[int]:
+        """Ids of the routing domains that have pools."""
+        if self._domains is None:
+            self._domains = {pool.routing_domain_id for pool in self.pools().values()}
+        return self._domains
+
     def occupied_in(self, pool: Pool, block: Block) -> Iterator[Occupied]:
+        """What is in use inside ``block`` in the pool's routing domain, in order of address."""
+        return self.occupied_within(pool.routing_domain_id, block)
+
+    def occupied_within(self, routing_domain_id: int, block: Block) -> Iterator[Occupied]:
         """What is in use inside ``block``, in order of address, excluded space included."""
         self.flush_rows()
         for row in self._store.execute(
             f"SELECT {_OCCUPIED_COLUMNS} FROM occupied "
             "WHERE routing_domain_id = ? AND family = ? AND start BETWEEN ? AND ? ORDER BY start",
-            (pool.routing_domain_id, block.family, pack(block.start), pack(block.last)),
+            (routing_domain_id, block.family, pack(block.start), pack(block.last)),
         ):
             yield _read_occupied(row)
 
@@ -282,6 +295,10 @@ class Transaction:
             ):
                 found.setdefault(row[7], []).append(_read_occupied(row))
         return found
+
+    def limit_quarantine(self, pool: Pool, until: int) -> None:
+        """Lets no quarantine of a pool last longer than ``until``."""
+        self._store.execute("UPDATE occupied SET until = ? WHERE pool_id = ? AND until > ?", (until, pool.id, until))
 
     def quarantine_ended(self, limit: int = -1) -> list[Occupied]:
         """Prefixes whose quarantine is over, oldest first."""
@@ -330,14 +347,43 @@ class Transaction:
         found = self.subnets("id = ?", (subnet_id,))
         return found[0] if found else None
 
-    def insert_subnet(self, subnet: Subnet) -> None:
-        """Stores a new subnet; it gets its id unless it brings one (adopted from a node)."""
+    def insert_subnet(self, subnet: Subnet, pool: Pool, kind: str, *, again: bool = False) -> str:
+        """Stores a new subnet together with its address space and the audit event; returns it as the event shows it.
+
+        Args:
+            subnet: gets its id unless it brings one (adopted from a node).
+            kind: of the event.
+            again: its address space rests in quarantine, and comes back. Else an overlap is refused (Conflict) when
+                the rows are written.
+        """
         if not self._next_subnet_id:
             self._next_subnet_id = self._store.last_id("subnet") + 1
         if not subnet.id:
             subnet.id = self._next_subnet_id
         self._next_subnet_id = max(self._next_subnet_id, subnet.id + 1)
-        self._new_subnets.append(subnet_row(subnet))
+        row, block = subnet_row(subnet), subnet.block
+        self._new_subnets.append(row)
+        if again:
+            self.change_occupied(pool, block, "subnet", subnet.id, None, None)
+        else:
+            self._new_occupied.append(
+                # As in `occupy`; the start is packed already.
+                (
+                    pool.routing_domain_id,
+                    block.family,
+                    row[4],
+                    pack(block.last),
+                    block.prefix_length,
+                    pool.id,
+                    "subnet",
+                    subnet.id,
+                    None,
+                    None,
+                )
+            )
+        after = subnet_event(subnet, row[13])
+        self.event(kind, "subnet", subnet.name, None, after)
+        return after
 
     def update_subnet(self, subnet: Subnet) -> None:
         """Stores a changed subnet."""

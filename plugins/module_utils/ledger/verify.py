@@ -11,6 +11,8 @@ from .store import Store
 from .transaction import Transaction
 
 MOST_PROBLEMS = 100
+LONGEST_REST = 101 * 365 * 86_400_000
+"""Milliseconds; no duration that a pool may have is longer."""
 
 _ROWS = """
 SELECT start, prefix_length, last, 0 AS free FROM occupied
@@ -56,11 +58,26 @@ def verify(store: Store, transaction: Transaction) -> list[str]:
     subnets = store.execute("SELECT COUNT(*) FROM subnet").fetchone()[0]
     if holding != subnets:
         problems.append(f"{holding} prefixes are held by subnets, but there are {subnets} subnets")
+    problems += _counting_problems(store, transaction.now)
     problems += [
         f"pool {name} counts {counted} bit/s as handed out, its subnets have {real}"
         for name, counted, real in store.execute(_BANDWIDTH)
     ]
     return problems[:MOST_PROBLEMS]
+
+
+def _counting_problems(store: Store, now: int) -> Iterator[str]:
+    largest = store.execute("SELECT COALESCE(MAX(id), 0) FROM subnet").fetchone()[0]
+    if largest > store.last_id("subnet"):
+        yield "ids of subnets would be given out again"
+    missing = store.last_id("event") - store.execute("SELECT COUNT(*) FROM event").fetchone()[0]
+    if missing:
+        yield f"{missing} audit events are missing"
+    for pool_id, until in store.execute(
+        "SELECT pool_id, until FROM occupied WHERE until IS NOT NULL AND NOT until BETWEEN 0 AND ? LIMIT 20",
+        (now + LONGEST_REST,),
+    ):
+        yield f"pool {pool_id}: a prefix rests until {until!r}"
 
 
 def _tiling_problems(store: Store, pool: Pool, prefix: Block, seen: dict[str, int]) -> Iterator[str]:

@@ -8,6 +8,7 @@ lists). Only the standard library is used, because this file also runs on the no
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -148,7 +149,7 @@ class NodeConfig:
             ),
         )
         _check_unique([i.name for i in config.interfaces], f"{parameter}.interfaces")
-        _check_unique([f"{r.prefix} metric {r.metric or 'default'}" for r in config.routes], f"{parameter}.routes")
+        _check_unique([_route_key(route) for route in config.routes], f"{parameter}.routes")
         _check_unique([a.name for a in config.access_lists], f"{parameter}.access_lists")
         return config
 
@@ -205,16 +206,25 @@ def _check_unique(keys: Sequence[str], parameter: str) -> None:
         seen.add(key)
 
 
+def _route_key(route: Route) -> str:
+    default = _DEFAULT_METRICS[":" in route.prefix]
+    return f"{route.prefix} metric {default if route.metric is None else route.metric}"
+
+
+def _check_text(text: str, parameter: str) -> str:
+    """Refuses what no node can write or show: nothing, control characters, half of a surrogate pair."""
+    if not text or any(ord(char) < 32 or ord(char) == 127 or 0xD800 <= ord(char) < 0xE000 for char in text):
+        raise InvalidInput("must be non-empty text without control characters.", parameter=parameter)
+    return text
+
+
 def _text(data: Mapping[str, Any], key: str, parameter: str, required: bool = False) -> str | None:
     value = data.get(key)
     if value is None:
         if required:
             raise InvalidInput("is required.", parameter=f"{parameter}.{key}")
         return None
-    text = str(value)
-    if not text or any(ord(char) < 32 or ord(char) == 127 for char in text):
-        raise InvalidInput("must be non-empty text without control characters.", parameter=f"{parameter}.{key}")
-    return text
+    return _check_text(str(value), f"{parameter}.{key}")
 
 
 def _choice(
@@ -254,16 +264,25 @@ def _flag(data: Mapping[str, Any], key: str, parameter: str, default: bool) -> b
     raise InvalidInput(f"'{value}' is not a boolean.", parameter=f"{parameter}.{key}")
 
 
+def _without_zone(value: Any, parameter: str) -> str:
+    text = str(value)
+    if "%" in text:
+        raise InvalidInput(
+            "must not name a zone (%).", parameter=parameter, fix="A route names its outgoing interface in interface."
+        )
+    return text
+
+
 def _address(value: Any, parameter: str) -> str:
     try:
-        return str(ipaddress.ip_address(str(value)))
+        return str(ipaddress.ip_address(_without_zone(value, parameter)))
     except ValueError as error:
         raise InvalidInput(f"{error}.", parameter=parameter) from None
 
 
 def _prefix(value: Any, parameter: str) -> str:
     try:
-        return str(ipaddress.ip_network(str(value)))
+        return str(ipaddress.ip_network(_without_zone(value, parameter)))
     except ValueError as error:
         raise InvalidInput(
             f"{error}.", parameter=parameter, fix="Give the network address, like 10.0.0.0/24."
@@ -276,14 +295,42 @@ def _optional_address(data: Mapping[str, Any], key: str, parameter: str) -> str 
 
 def _interface_address(value: Any, parameter: str) -> str:
     try:
-        if "/" not in str(value):
+        if "/" not in _without_zone(value, parameter):
             raise ValueError(f"'{value}' has no prefix length")
-        return str(ipaddress.ip_interface(str(value)))
+        found = ipaddress.ip_interface(str(value))
     except ValueError as error:
         raise InvalidInput(f"{error}.", parameter=parameter, fix="Write it like 10.0.0.1/24.") from None
+    why = _no_host(found)
+    if why is not None:
+        raise InvalidInput(f"{found} is {why}.", parameter=parameter, fix="Give an address that a host can have.")
+    return str(found)
+
+
+def _no_host(address: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> str | None:
+    """Why no host can have this address; None if one can."""
+    network, host = address.network, address.ip
+    if host.is_multicast:
+        return "a multicast address"
+    if host.is_unspecified or (host.version == 4 and int(host) == _LIMITED_BROADCAST):
+        return "no address of an interface"
+    if network.prefixlen == 0:
+        return "without a network: its prefix length is 0"
+    if network.max_prefixlen - network.prefixlen < 2:  # RFC 3021, RFC 6164
+        return None
+    if host == network.network_address:
+        return "the address of the network itself" if host.version == 4 else "the anycast address of all its routers"
+    if host.version == 4 and host == network.broadcast_address:
+        return "the broadcast address of its network"
+    return None
 
 
 _NEEDS = {"macvlan": ("parent",), "vlan": ("parent", "vlan_id"), "vxlan": ("vni",), "veth": ("peer",)}
+_MAY = {"macvlan": ("mode",), "vxlan": ("parent", "local", "remote", "port")}
+_OF_TYPES = ("parent", "peer", "mode", "vlan_id", "vni", "local", "remote", "port")
+_DEFAULT_METRICS = {False: 0, True: 1024}
+"""The metric of a route that names none, in IPv4 and (True) in IPv6."""
+
+_LIMITED_BROADCAST = 2**32 - 1
 
 
 def _interface(data: Any, parameter: str) -> Interface:
@@ -292,6 +339,10 @@ def _interface(data: Any, parameter: str) -> Interface:
     for key in _NEEDS.get(kind or "", ()):
         if data.get(key) is None:
             raise InvalidInput(f"is required for type {kind}.", parameter=f"{parameter}.{key}")
+    for key in _OF_TYPES:
+        if data.get(key) is not None and key not in _NEEDS.get(kind or "", ()) + _MAY.get(kind or "", ()):
+            where = "where no type is given" if kind is None else f"for type {kind}"
+            raise InvalidInput(f"has no meaning {where}.", parameter=f"{parameter}.{key}", fix="Leave it out.")
     addresses = tuple(
         _interface_address(item, f"{parameter}.addresses[{i}]")
         for i, item in enumerate(_items(data, "addresses", parameter))
@@ -299,9 +350,7 @@ def _interface(data: Any, parameter: str) -> Interface:
     _check_unique(addresses, f"{parameter}.addresses")
     rate = data.get("rate_limit")
     if kind is None:
-        ours_only = [
-            key for key in ("mtu", "description", "rate_limit", "bridge", "parent") if data.get(key) is not None
-        ]
+        ours_only = [key for key in ("mtu", "description", "rate_limit", "bridge") if data.get(key) is not None]
         if ours_only or data.get("enabled") is False:
             raise InvalidInput(
                 f"{', '.join(ours_only) or 'enabled'} can only be set on an interface that is ours.",
@@ -331,7 +380,9 @@ def _interface(data: Any, parameter: str) -> Interface:
 
 
 def _acl_names(data: Mapping[str, Any], key: str, parameter: str) -> tuple[str, ...]:
-    names = tuple(str(item) for item in _items(data, key, parameter))
+    names = tuple(
+        _check_text(str(item), f"{parameter}.{key}[{i}]") for i, item in enumerate(_items(data, key, parameter))
+    )
     _check_unique(names, f"{parameter}.{key}")
     return names
 
@@ -369,10 +420,13 @@ def _port_range(data: Mapping[str, Any], key: str, parameter: str) -> str | None
     return str(first) if first == last else f"{first}-{last}"
 
 
+_PROTOCOL_NUMBER = re.compile(r"0*(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[0-9]{1,2})\Z")
+
+
 def _access_entry(data: Any, parameter: str) -> AccessEntry:
     data = _mapping(data, parameter, _names(AccessEntry))
     protocol = _text(data, "protocol", parameter)
-    if protocol is not None and protocol not in PROTOCOLS and not (protocol.isdigit() and int(protocol) < 256):
+    if protocol is not None and protocol not in PROTOCOLS and not _PROTOCOL_NUMBER.match(protocol):
         raise InvalidInput(
             f"'{protocol}' is not known.",
             parameter=f"{parameter}.protocol",

@@ -29,7 +29,7 @@ class Block(NamedTuple):
     @property
     def last(self) -> int:
         """Last address as an integer."""
-        return self.start + self.size - 1
+        return self.start + (1 << (FAMILY_BITS[self.family] - self.prefix_length)) - 1
 
 
 @dataclass(slots=True)

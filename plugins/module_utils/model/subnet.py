@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from .pool import Block
@@ -34,7 +35,7 @@ class Request:
     bandwidth: int | None = None
     security_profile: str | None = None
     location: str | None = None
-    pools: list[str] = field(default_factory=list)
+    pools: Sequence[str] = ()
     strategy: str | None = None
     node: str | None = None
     ttl: int | None = None

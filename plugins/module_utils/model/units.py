@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from .errors import InvalidInput
 
@@ -57,8 +58,7 @@ def parse_rate(value: str | int | float, parameter: str = "bandwidth") -> int:
     Raises:
         InvalidInput: not a rate, less than 8 bit/s (one octet, the kernel's unit), or more than 1000 Tbit/s.
     """
-    matched = None if isinstance(value, bool) else _RATE.match(str(value).strip())
-    rate = float(matched[1]) * _RATE_UNITS[matched[2].lower()] if matched else 0
+    rate = 0 if isinstance(value, bool) else _read_rate(str(value))
     if not _SLOWEST <= rate <= _FASTEST:
         raise InvalidInput(
             f"'{value}' is not a rate.",
@@ -66,6 +66,13 @@ def parse_rate(value: str | int | float, parameter: str = "bandwidth") -> int:
             fix="Write it like 100Mbit or 1Gbit, from 8bit to 1000Tbit.",
         )
     return round(rate)
+
+
+@lru_cache
+def _read_rate(text: str) -> float:
+    """0 for what is no rate. Requests that come together mostly ask for the same few rates."""
+    matched = _RATE.match(text.strip())
+    return float(matched[1]) * _RATE_UNITS[matched[2].lower()] if matched else 0
 
 
 def format_rate(bits_per_second: int) -> str:

@@ -76,6 +76,8 @@ def test_foreign_objects_are_never_touched(node: Node, state: str) -> None:
         "ip link set mine up",
         "ip address add 10.60.0.1/24 dev mine",
         "ip -6 address add 2001:db8:60::1/64 dev mine nodad",
+        "ip link add grouped type bridge",
+        "ip link set grouped group 201",
         "ip link add minev type veth peer name minevp",
         "ip link set minev alias shadow",
         "ip route add 10.61.0.0/16 via 10.60.0.2",
@@ -88,6 +90,7 @@ def test_foreign_objects_are_never_touched(node: Node, state: str) -> None:
         node.run(command)
     node.nft(FOREIGN_TABLES)
     node.push({}, "overridden")
+    assert "grouped" in node.run("ip link show")
     before = settled(node)
     for config, pushed in ((CONFIG, "merged"), ({} if state == "deleted" else CONFIG, state), ({}, "deleted")):
         node.push(config, pushed)
@@ -96,6 +99,14 @@ def test_foreign_objects_are_never_touched(node: Node, state: str) -> None:
             missing = [one for one in before[part] if one not in now[part]]
             assert not missing, (part, missing)
     same(node, before)
+
+
+def test_what_a_push_left_before_it_could_name_it_is_ours(node: Node) -> None:
+    node.run("ip link add born type bridge")
+    node.run("ip link set born group 1397247572")
+    assert ("leaked", "interface", "born") in drift(node)
+    node.push({}, "overridden")
+    assert "born" not in node.run("ip link show")
 
 
 def test_a_foreign_route_in_the_way_is_a_conflict_and_stays(node: Node) -> None:

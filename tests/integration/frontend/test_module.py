@@ -92,6 +92,16 @@ def test_a_bad_option_is_named(module: Playing) -> None:
     assert failed["parameter"] == "config.interfaces[0].name"
 
 
+@pytest.mark.parametrize(
+    ("parameter", "bad"),
+    [("revision", 2**63), ("revision", -1), ("revision", 10**4000), ("ledger_id", "x y"), ("ledger_id", "a" * 300)],
+)
+def test_a_revision_that_no_ledger_counts_to(module: Playing, parameter: str, bad: int | str) -> None:
+    failed = module(config=CONFIG, **{"ledger_id": "0123456789abcdef", "revision": 1, parameter: bad}).failed()
+    assert (failed["error"], failed["parameter"]) == ("InvalidInput", parameter)
+    assert module.node.config()["interfaces"] == []
+
+
 def test_a_namespace_of_the_host(module: Playing, ansible: Ansible) -> None:
     name = module.node.lab.names["client"]
     done = ansible.play([{MODULE: {"config": CONFIG, "netns": name}}]).ok()

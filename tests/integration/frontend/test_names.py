@@ -91,6 +91,115 @@ def test_other_limits(node: Node, config: dict[str, Any], parameter: str) -> Non
     same(node, before)
 
 
+def interface(**options: Any) -> dict[str, Any]:
+    return {"interfaces": [{"name": "a", **options}]}
+
+
+def entry(**options: Any) -> dict[str, Any]:
+    return {"access_lists": [{"name": "a", "entries": [{"name": "e", "action": "drop", **options}]}]}
+
+
+OPTIONS = {
+    "peer": "b",
+    "mode": "bridge",
+    "vlan_id": 5,
+    "vni": 5,
+    "local": "192.0.2.1",
+    "remote": "192.0.2.2",
+    "port": 4789,
+    "parent": "up0",
+}
+NEEDS = {
+    None: (),
+    "bridge": (),
+    "veth": ("peer",),
+    "macvlan": ("parent", "mode"),
+    "vlan": ("parent", "vlan_id"),
+    "vxlan": ("parent", "vni", "local", "remote", "port"),
+}
+
+
+@pytest.mark.parametrize("kind", NEEDS)
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options_of_other_types_are_refused(node: Node, kind: str | None, option: str) -> None:
+    good = {key: OPTIONS[key] for key in NEEDS[kind]}
+    NodeConfig.from_dict(interface(type=kind, **good))
+    if option in good:
+        return
+    with pytest.raises(InvalidInput, match="has no meaning") as caught:
+        node.push(interface(type=kind, **good, **{option: OPTIONS[option]}))
+    assert caught.value.parameter == f"config.interfaces[0].{option}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "10.0.0.0/24",
+        "10.0.0.255/24",
+        "10.0.0.4/30",
+        "10.0.0.7/30",
+        "0.0.0.0/32",
+        "255.255.255.255/32",
+        "10.0.0.1/0",
+        "2001:db8::1/0",
+        "224.0.0.1/32",
+        "ff02::1/64",
+        "::/128",
+        "2001:db8::/64",
+        "2001:db8::4/126",
+        "fe80::1%up0/64",
+    ],
+)
+def test_addresses_that_no_host_can_have(node: Node, address: str) -> None:
+    before = node.dump()
+    with pytest.raises(InvalidInput) as caught:
+        node.push(interface(type="bridge", addresses=["192.0.2.1/24", address]))
+    assert caught.value.parameter == "config.interfaces[0].addresses[1]"
+    same(node, before)
+
+
+def test_addresses_at_the_edge_that_hosts_have(node: Node) -> None:
+    edge = ["10.0.0.0/31", "10.0.0.3/31", "10.0.0.9/32", "10.1.0.1/30", "2001:db8::/127", "2001:db8:1::/128"]
+    node.push(interface(type="bridge", addresses=[*edge, "2001:db8:2::ffff:ffff:ffff:ffff/64"]))
+    node.push({}, "deleted")
+
+
+@pytest.mark.parametrize(
+    ("config", "parameter"),
+    [
+        ({"routes": [{"prefix": "2001:db8::/48", "next_hop": "fe80::1%up0"}]}, "routes[0].next_hop"),
+        ({"routes": [{"prefix": "fe80::%up0/64", "interface": "up0"}]}, "routes[0].prefix"),
+        (interface(type="vxlan", vni=5, remote="fe80::2%up0"), "interfaces[0].remote"),
+        (entry(source="fe80::%up0/64"), "access_lists[0].entries[0].source"),
+        (entry(protocol="²"), "access_lists[0].entries[0].protocol"),
+        (entry(protocol="٣"), "access_lists[0].entries[0].protocol"),
+        (entry(protocol="256"), "access_lists[0].entries[0].protocol"),
+        (entry(protocol="9" * 5000), "access_lists[0].entries[0].protocol"),
+        (entry(name="\udc80"), "access_lists[0].entries[0].name"),
+        ({"access_lists": [{"name": "\ud800"}]}, "access_lists[0].name"),
+        (interface(name="\udc80", type="bridge"), "interfaces[0].name"),
+        (interface(type="bridge", description="a\udcff"), "interfaces[0].description"),
+        (interface(type="bridge", ingress=["a", "\udcff"]), "interfaces[0].ingress[1]"),
+        (
+            {
+                "routes": [
+                    {"prefix": "2001:db8::/48", "type": "blackhole"},
+                    {"prefix": "2001:db8::/48", "type": "blackhole", "metric": 1024},
+                ]
+            },
+            "routes",
+        ),
+    ],
+)
+def test_what_was_found_out_only_on_the_node(node: Node, config: dict[str, Any], parameter: str) -> None:
+    before = node.dump()
+    with pytest.raises(InvalidInput) as caught:
+        node.push(config)
+    assert caught.value.parameter == f"config.{parameter}"
+    assert str(caught.value).isprintable()
+    same(node, before)
+
+
 def test_longest_and_strangest_names_work(node: Node) -> None:
     names = ["x" * 100, "ü" * 50, "-", "a b;}", "in-x", "日本", '"']
     interface = {"name": "a" * 15, "type": "veth", "peer": "b.1-_@+", "description": "ü" * 122, "ingress": names}

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.diff import diff
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.wire import Wire
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError, RollbackFailed
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
@@ -108,6 +109,38 @@ def test_a_link_whose_other_end_lives_elsewhere_survives_a_refusal(node: Node) -
     node.lab.run("client", "ip", "address", "add", "10.1.0.2/24", "dev", "sn1p")
     refused(node, {"routes": [BAD_ROUTE]}, "overridden")
     assert "10.1.0.2/24" in node.lab.run("client", "ip", "address", "show", "dev", "sn1p")
+
+
+def test_routes_over_several_links_that_go_come_back(node: Node) -> None:
+    ports = [{"name": f"sn{n}", "type": "veth", "peer": f"p{n}", "addresses": [f"10.{n}.0.1/24"]} for n in (1, 2)]
+    six = [{**port, "addresses": [*port["addresses"], f"2001:db8:{n}::1/64"]} for n, port in enumerate(ports, 1)]
+    node.push({"interfaces": six})
+    node.run("ip link set p1 up")
+    node.run("ip link set p2 up")
+    node.run("ip route add 10.70.0.0/16 nexthop via 10.1.0.9 nexthop via 10.2.0.9")
+    node.run("ip -6 route add 2001:db8:70::/48 nexthop via 2001:db8:1::9 nexthop via 2001:db8:2::9")
+    node.run("ip route add 10.71.0.0/16 via 10.2.0.9 src 10.1.0.1")
+    refused(node, {"routes": [BAD_ROUTE]}, "overridden")
+
+
+def test_the_node_is_read_once_however_many_links_go(node: Node, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading all links for each one that goes took a minute for 500 of them."""
+    dump, counts = Wire.dump, []
+
+    def counted(wire: Wire, kind: int, body: bytes) -> Any:
+        counts[-1] += 1
+        return dump(wire, kind, body)
+
+    monkeypatch.setattr(Wire, "dump", counted)
+    for many in (2, 12):
+        interfaces = [
+            {"name": f"sn{n}", "type": "bridge", "addresses": [f"10.1.{n}.1/24"], "rate_limit": "1Mbit"}
+            for n in range(many)
+        ]
+        for config in ({"interfaces": interfaces}, {}):
+            counts.append(0)
+            push(node.transport, NodeConfig.from_dict(config), "overridden")
+    assert counts[:2] == counts[2:]
 
 
 def test_address_in_use_between_read_and_apply(node: Node) -> None:

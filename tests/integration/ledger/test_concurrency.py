@@ -100,10 +100,10 @@ def test_sixteen_processes_with_200_requests_each_get_3200_different_prefixes(tm
     began = time.monotonic()
     answers = run_together(WRITERS, work)
     took = time.monotonic() - began
-    told = {name: cidr for answer in answers for name, cidr, _ in answer}
+    told = {one[0]: one[1] for answer in answers for one in answer}
     assert len(set(told.values())) == WRITERS * REQUESTS
     assert held(path) == told
-    waits = sorted(wait for answer in answers for *_, wait in answer)
+    waits = sorted(one[-1] for answer in answers for one in answer)
     print(
         f"{WRITERS * REQUESTS} requests in {took:.1f} s; a request took {waits[len(waits) // 2] * 1000:.1f} ms "
         f"(median), {waits[int(len(waits) * 0.99)] * 1000:.0f} ms (99 of 100), {waits[-1] * 1000:.0f} ms (longest)"

@@ -173,6 +173,10 @@ def write_sqlite(path: Path) -> None:
         connection.commit()
 
 
+def _loop(path: Path) -> None:
+    path.symlink_to(path)
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
@@ -181,7 +185,7 @@ def write_sqlite(path: Path) -> None:
         (lambda path: path.write_text("pools: []\n"), "damaged: it ends inside its header"),
         (lambda path: path.write_text("# a YAML file\n" * 100), "is not a Shadownet ledger"),
         (write_sqlite, "is not a Shadownet ledger"),
-        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+        (_loop, "Too many levels of symbolic links"),
     ],
     ids=["folder", "pipe", "short text", "text", "SQLite file of somebody else", "link to itself"],
 )

@@ -167,7 +167,7 @@ def _interface(draw: st.DrawFn, name: str, before: list[Interface], lists: list[
     kind = draw(st.sampled_from(["bridge", "veth", "macvlan", "vxlan"]))
     bridges = [item.name for item in before if item.type == "bridge"]
     count = draw(st.integers(0, 2))
-    taken = tuple(free.pop() for _ in range(min(count, len(free))))
+    taken = tuple(free.pop() for _number in range(min(count, len(free))))
     attached = st.lists(st.sampled_from(lists), unique=True, max_size=2) if lists else st.just([])
     return Interface(
         name,

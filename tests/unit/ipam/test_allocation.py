@@ -113,7 +113,7 @@ def test_the_smallest_prefixes_fill_a_pool_to_its_last_address(
     given = desk.ask(*items) if together else [desk.ask(item)[0] for item in items]
     assert len({one["cidr"] for one in given}) == count
     assert desk.free("p") == []
-    for _ in range(2):
+    for _turn in range(2):
         with pytest.raises(AllocationRefused, match=r"size: no room for a /.*, it is full"):
             desk.ask(*({"name": f"more{n}", "prefix_length": length} for n in range(2)))
     desk.release(*(f"s{n}" for n in range(count)))
@@ -200,7 +200,7 @@ def test_a_refusal_for_one_reason_names_the_option(desk: Desk, options: dict[str
     with pytest.raises(AllocationRefused) as caught:
         desk.get("a", 24, **options)
     assert caught.value.parameter == parameter
-    assert [name for name, _ in caught.value.pools] == ["p", "q"]
+    assert [refusal[0] for refusal in caught.value.pools] == ["p", "q"]
 
 
 def test_a_ledger_without_pools_says_so(desk: Desk) -> None:
@@ -223,7 +223,7 @@ def test_pools_are_tried_in_the_order_of_the_request_or_of_declaration(desk: Des
     assert desk.get("e", 25) == "10.2.0.128/25"
     with pytest.raises(AllocationRefused) as caught:
         desk.get("f", 25, pools=["two", "one"])
-    assert [name for name, _ in caught.value.pools] == ["two", "one"]
+    assert [refusal[0] for refusal in caught.value.pools] == ["two", "one"]
 
 
 def test_pools_by_round_robin_take_turns(desk: Desk) -> None:

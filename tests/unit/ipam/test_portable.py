@@ -81,7 +81,7 @@ def test_importing_twice_changes_nothing(desk: Desk, other: Desk) -> None:
 def test_every_import_is_in_the_audit_trail(desk: Desk, other: Desk) -> None:
     fill(desk)
     load(other, export(desk))
-    told = {(kind, name) for kind, name in other.rows("SELECT kind, name FROM event")}
+    told = set(other.rows("SELECT kind, name FROM event"))
     assert {("pool.declared", "p"), ("profile.declared", "web"), ("subnet.imported", "a")} <= told
     assert "10.0.0.32/28" in {name for kind, name in told if kind.startswith("prefix.")}
 

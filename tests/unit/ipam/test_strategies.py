@@ -37,6 +37,9 @@ class Blocks:
     def heads(self, longest: int) -> list[tuple[int, int]]:
         return [(self.lists[length][0], length) for length in sorted(self.lists) if length <= longest]
 
+    def lowest(self, longest: int) -> tuple[int, int] | None:
+        return min(self.heads(longest), default=None)
+
     def first_from(self, prefix_length: int, address: int) -> int | None:
         starts = self.lists.get(prefix_length, [])
         at = bisect_left(starts, address)

@@ -133,9 +133,9 @@ def test_more_expired_items_than_one_sweep_takes_still_make_room(desk: Desk, mon
     desk.pool("p", "10.0.0.0/28", quarantine=60)
     desk.ask(*({"name": f"s{n}", "prefix_length": 31, "ttl": "1m"} for n in range(8)))
     desk.seconds += 60
-    for _ in range(4):
+    for _turn in range(4):
         desk.release("nobody")
-    assert {kind for _, kind in desk.occupied("p")} == {"quarantine"}
+    assert {held[1] for held in desk.occupied("p")} == {"quarantine"}
     desk.seconds += 1000
     desk.get("big", 28)
     assert list(desk.subnets()) == ["big"]

@@ -95,9 +95,13 @@ def test_any_history_leaves_exactly_the_maximal_blocks(
                 later = [low for low in starts if low >= base + place]
                 assert space.first_from(bits - wide, base + place) == (later[0] if later else None)
             heads = {length: start for start, length in space.heads(bits)}
+            assert all(
+                space.lowest(longest) == min(space.heads(longest), default=None)
+                for longest in range(bits - 8, bits + 1)
+            )
             assert heads == {
                 bits - wide: min(base + low for low, own in expected if own == wide)
-                for wide in {own for _, own in expected}
+                for wide in {block[1] for block in expected}
             }
         space.flush()
         rows = made.execute("SELECT start, prefix_length FROM free_block").fetchall()

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ...model.errors import NodeError, RollbackFailed
@@ -40,7 +40,10 @@ class Run:
         self._undo = Undo()
         self._numbers: dict[str, int] = {}
         self._removed: dict[str, snapshot.Snapshot] = {}
-        self._late: list[Change] = []
+        self._late: dict[str, Change] = {}
+        self._going: set[str] = set()
+        self._picture: snapshot.Picture | None = None
+        self._limits: dict[int, shaping.Limit] | None = None
         self._change: Change | None = None
         self._steps: dict[tuple[str, str], Callable[[Change], None]] = {
             ("interface", "add"): self._add_link,
@@ -57,15 +60,20 @@ class Run:
             NodeError, RollbackFailed: see ``Transport.apply``.
         """
         try:
-            early = [change for change in changes if not self._can_wait(change, changes)]
-            down = [change for change in changes if self._can_wait(change, changes)]
+            self._going = {one.key for one in changes if one.kind == "interface" and one.op == "remove"}
+            coming = [one.after for one in changes if one.kind == "interface" and one.op == "add" and one.after]
+            early: list[Change] = []
+            down: list[Change] = []
+            for change in changes:
+                (down if _can_wait(change, coming) else early).append(change)
             first = next((at for at, change in enumerate(early) if change.kind != "route"), len(early))
             self._some(early[:first])
             for change in down:
                 self._change = change
                 self._take_down(change)
+            self._picture = None
             self._some(early[first:])
-            self._some(self._late)
+            self._some(list(self._late.values()))
         except KernelRefused as refused:
             raise self._back(refused) from None
         except OSError as error:
@@ -110,6 +118,7 @@ class Run:
             else:
                 for change in some:
                     self._change = change
+                    self._forget_pictures(change)
                     step = self._rate if change.kind == "rate_limit" else self._steps[change.kind, change.op]
                     step(change)
             at = end
@@ -182,27 +191,30 @@ class Run:
 
     # Links
 
-    def _can_wait(self, change: Change, changes: Sequence[Change]) -> bool:
-        """Whether a link that goes may stay, down, until everything else is done: then no refusal costs it."""
-        if change.kind != "interface" or change.op != "remove" or change.before is None:
-            return False
-        for other in changes:
-            if other.kind == "interface" and other.op == "add" and other.after is not None:
-                taken = {change.key, change.before.get("peer")} & {other.key, other.after.get("peer")}
-                if taken - {None} or (other.after["type"] in _EXCLUSIVE and change.before["type"] in _EXCLUSIVE):
-                    return False
-                if change.key in (other.after.get("parent"), other.after.get("bridge")):
-                    return False
-        return True
+    def _forget_pictures(self, change: Change) -> None:
+        """What was read of the node stands only while changes of one kind follow each other."""
+        if (change.kind, change.op) != ("interface", "remove"):
+            self._picture = None
+        if change.kind != "rate_limit":
+            self._limits = None
 
-    def _snapshot(self, link: Link) -> snapshot.Snapshot:
+    def _look(self, names: Collection[str]) -> snapshot.Picture:
+        picture = snapshot.Picture(self._wire, names)
+        self._undo.add(lambda: picture.restore_routes(self._wire))
+        return picture
+
+    def _snapshot(self, link: Link, picture: snapshot.Picture | None = None) -> snapshot.Snapshot:
         """Remembers a link and how to put it back."""
-        everything = links.read(self._wire)
-        names = {index: one.name for index, one in everything.items()}
-        taken = snapshot.take(self._wire, link, everything)
-        words = links.attributes(link, names)
-        self._undo.add(lambda: snapshot.restore(self._wire, taken, words, names))
+        picture = picture or self._look((link.name,))
+        taken = picture.take(link)
+        self._undo.add(lambda: snapshot.restore(self._wire, taken, picture.names))
         return taken
+
+    def _snapshot_of_many(self, link: Link) -> snapshot.Snapshot:
+        """The same, from one picture of all links that go."""
+        if self._picture is None:
+            self._picture = self._look(self._going)
+        return self._snapshot(link, self._picture)
 
     def _take_down(self, change: Change) -> None:
         link = links.find(self._wire, change.key)
@@ -210,9 +222,9 @@ class Run:
             return
         if not link.ours:
             raise KernelRefused(errno.EPERM, f"interface {change.key} is no longer ours")
-        self._snapshot(link)
+        self._snapshot_of_many(link)
         self._wire.talk(*links.changing(link.index, up=False))
-        self._late.append(change)
+        self._late[change.key] = change
 
     def _remove_link(self, change: Change) -> None:
         link = links.find(self._wire, change.key)
@@ -220,8 +232,8 @@ class Run:
             return
         if not link.ours:
             raise KernelRefused(errno.EPERM, f"interface {change.key} is no longer ours")
-        if change not in self._late:  # those have been remembered while they were up
-            self._removed[change.key] = self._snapshot(link)
+        if change.key not in self._late:  # those have been remembered while they were up
+            self._removed[change.key] = self._snapshot_of_many(link)
         self._numbers.clear()
         self._wire.talk(*links.deleting(link.index))
 
@@ -308,18 +320,19 @@ class Run:
         link = links.find(self._wire, going["interface"])
         if link is None:
             return
-        taken = snapshot.take(self._wire, link)
-        before = [one for one in taken.addresses if one.text == going["address"] and one.ours]
+        there = addresses.read(self._wire, link.index)
+        before = [one for one in there if one.text == going["address"] and one.ours]
         if not before:
             return
-        others = [one for one in taken.addresses if one.text != going["address"]]
+        through = routes.dump_through(self._wire, (link.index,)).get(link.index, [])
+        others = [one for one in there if one.text != going["address"]]
         # From the first to the last: then primary and secondary addresses keep their order.
-        self._undo.add(lambda: self._address_back(link.index, taken))
+        self._undo.add(lambda: self._address_back(link.index, there, through))
         self._wire.talk(*addresses.deleting(going["address"], link.index))
-        snapshot.hanging(self._wire, others, taken.routes, forgiving=True)
+        snapshot.hanging(self._wire, others, through, forgiving=True)
 
-    def _address_back(self, index: int, taken: snapshot.Snapshot) -> None:
-        family_order = [one for one in taken.addresses if ":" not in one.text]
+    def _address_back(self, index: int, there: list[addresses.Address], through: list[bytes]) -> None:
+        family_order = [one for one in there if ":" not in one.text]
         now = [one.text for one in addresses.read(self._wire, index) if ":" not in one.text]
         if now and now != [one.text for one in family_order][: len(now)]:
             for text in now:
@@ -328,11 +341,13 @@ class Run:
                 except KernelRefused as refused:
                     if not snapshot.gone(refused):
                         raise
-        snapshot.hanging(self._wire, taken.addresses, taken.routes)
+        snapshot.hanging(self._wire, there, through)
 
     def _rate(self, change: Change) -> None:
         index = self._index(change.subject["interface"])
-        now = shaping.read(self._wire).get(index)
+        if self._limits is None:
+            self._limits = shaping.read(self._wire)
+        now = self._limits.get(index)
         if now is not None and now.rate is None:
             raise KernelRefused(errno.EEXIST, f"a {now.kind} queue that is not ours")
         old = now.rate if now is not None else None
@@ -363,6 +378,24 @@ class Run:
         want = access.compile_table(lists, attached, have)
         nft_table.commit(nft, nft_table.transition(have, want))
         self._undo.add(lambda: nft_table.commit(nft, nft_table.transition(nft_table.read(nft), have)))
+
+
+def _can_wait(change: Change, coming: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a link that goes may stay, down, until everything else is done: then no refusal costs it.
+
+    Args:
+        change: the change in question.
+        coming: the links that come.
+    """
+    if change.kind != "interface" or change.op != "remove" or change.before is None:
+        return False
+    for other in coming:
+        taken = {change.key, change.before.get("peer")} & {other["name"], other.get("peer")}
+        if taken - {None} or (other["type"] in _EXCLUSIVE and change.before["type"] in _EXCLUSIVE):
+            return False
+        if change.key in (other.get("parent"), other.get("bridge")):
+            return False
+    return True
 
 
 def _group(change: Change) -> str:

@@ -2,7 +2,7 @@
 """Links: reading, making, changing (linux/if_link.h). Ours carry an alias that begins with ``shadownet:``.
 
 The kernel takes an alias only for a link that is there already. So that a process that dies in between leaves nothing
-which nobody owns, a new link is born into the link group ``OURS`` and leaves it when it gets its alias.
+which nobody owns, a new link is born into the link group ``NEWBORN`` and leaves it when it gets its alias.
 """
 
 from __future__ import annotations
@@ -16,10 +16,13 @@ from typing import Any
 
 from ...model.node_config import INTERFACE_TYPES
 from .routes import Request, address_text
-from .wire import CREATE, EXCL, OURS, Wire, nest, pack, pack_text, pack_u32, parse, text, u32
+from .wire import CREATE, EXCL, Wire, nest, pack, pack_text, pack_u32, parse, text, u32
 
 NEWLINK, DELLINK, GETLINK = 16, 17, 18
 MARK = "shadownet:"
+NEWBORN = 0x53484E54
+"""A link group that nobody would choose: the letters SHNT."""
+
 _BODY = struct.Struct("=BBHiII")
 _UP = 1
 _ADDRESS, _IFNAME, _MTU, _LINK, _MASTER, _TXQLEN, _LINKINFO, _IFALIAS = 1, 3, 4, 5, 10, 13, 18, 20
@@ -81,7 +84,7 @@ def _decode(data: bytes, start: int, end: int) -> Link:
         master=number(_MASTER),
         mac=attributes.get(_ADDRESS, b""),
         queue=number(_TXQLEN),
-        newborn=_IFALIAS not in attributes and number(_GROUP) == OURS,
+        newborn=_IFALIAS not in attributes and number(_GROUP) == NEWBORN,
         data=parse(info.get(_DATA, b"")),
     )
 
@@ -144,7 +147,7 @@ def making(
     """
     kind = wanted["type"]
     parts = [_BODY.pack(0, 0, 0, like.index if like else 0, 0, 0), pack_text(_IFNAME, wanted["name"])]
-    parts.append(pack_u32(_GROUP, OURS))
+    parts.append(pack_u32(_GROUP, NEWBORN))
     if like is not None and any(like.mac) and kind != "macvlan":
         parts.append(pack(_ADDRESS, like.mac))
     elif kind == "bridge":

@@ -7,7 +7,7 @@ import errno
 import ipaddress
 import socket
 import struct
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from socket import inet_pton
 from typing import Any
 
@@ -175,16 +175,40 @@ def address_text(family: int, raw: bytes) -> str:
     return str(ipaddress.IPv6Address(raw)) if family == socket.AF_INET6 and "." in found else found
 
 
-def dump_through(wire: Wire, index: int) -> list[bytes]:
-    """Bodies of the main table's routes through one interface that are not the kernel's own, those without gateway
-    first: what ``replay`` needs to put them back."""
-    found: list[bytes] = []
+def dump_through(wire: Wire, indexes: Collection[int]) -> dict[int, list[bytes]]:
+    """Bodies of the main table's routes that are not the kernel's own, by number of the interfaces they go through,
+    in the order of ``gateways_last``: what ``replay`` needs to put them back."""
+    if not indexes:
+        return {}
+    only = struct.pack("=HHI", 8, _OIF, next(iter(indexes))) if len(indexes) == 1 else b""
+    found: dict[int, list[bytes]] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
-        body = _BODY.pack(family, 0, 0, 0, MAIN_TABLE, 0, 0, 0, 0) + struct.pack("=HHI", 8, _OIF, index)
-        for data, start, end in _main_table(wire, body):
+        for data, start, end in _main_table(wire, _BODY.pack(family, 0, 0, 0, MAIN_TABLE, 0, 0, 0, 0) + only):
             if data[start + 5] not in (2, 9):  # RTPROT_KERNEL, RTPROT_RA
-                found.append(data[start:end])
-    return sorted(found, key=lambda one: _GATEWAY in parse(one, 12))
+                for index in _interfaces(parse(data, start + 12, end)).intersection(indexes):
+                    found.setdefault(index, []).append(data[start:end])
+    return {index: gateways_last(some) for index, some in found.items()}
+
+
+def _interfaces(attributes: Mapping[int, bytes]) -> set[int]:
+    """Numbers of the interfaces that a route goes through."""
+    found = {u32(attributes[_OIF])} if _OIF in attributes else set()
+    hops, at = attributes.get(_MULTIPATH, b""), 0
+    while at + 8 <= len(hops):
+        size, _flags, _hops, number = struct.unpack_from("=HBBi", hops, at)
+        found.add(number)
+        at += (max(size, 8) + 3) & ~3
+    return found
+
+
+def gateways_last(bodies: Iterable[bytes]) -> list[bytes]:
+    """An order in which routes can be added: first those that make the gateways of the others reachable."""
+
+    def through_gateway(body: bytes) -> bool:
+        attributes = parse(body, 12)
+        return _GATEWAY in attributes or _MULTIPATH in attributes
+
+    return sorted(bodies, key=through_gateway)
 
 
 def replay(bodies: list[bytes]) -> list[Request]:

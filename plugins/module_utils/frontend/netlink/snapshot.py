@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from . import addresses, links, routes, shaping
@@ -25,43 +26,77 @@ class Snapshot:
     peer: Snapshot | None = None
 
 
-def take(wire: Wire, link: Link, everything: dict[int, Link] | None = None) -> Snapshot:
-    """What ``restore`` needs. ``everything``: all links, where ports and peers matter because the link may go.
+class Picture:
+    """Links of one moment with what hangs on them. Taken once for all links that go, or each would cost all others."""
 
-    Raises:
-        KernelRefused: the link vanished.
-    """
-    peer = None
-    if everything is not None and link.kind == "veth" and not link.elsewhere and link.link in everything:
-        peer = take(wire, everything[link.link])
-    limit = shaping.read(wire).get(link.index)
-    return Snapshot(
-        link,
-        addresses.read(wire, link.index),
-        routes.dump_through(wire, link.index),
-        limit.rate if limit else None,
-        tuple(one.index for one in (everything or {}).values() if one.master == link.index),
-        peer,
-    )
+    def __init__(self, wire: Wire, names: Collection[str]) -> None:
+        """
+        Args:
+            wire: a route socket.
+            names: the links that may go.
+
+        Raises:
+            KernelRefused: a link vanished.
+        """
+        self.links = links.read(wire)
+        self.names = {index: one.name for index, one in self.links.items()}
+        some = {index for index, one in self.links.items() if one.name in names}
+        some |= {peer.index for index in some if (peer := self._peer(self.links[index])) is not None}
+        self._limits = shaping.read(wire) if some else {}
+        self._addresses: dict[int, list[addresses.Address]] = {}
+        for address in addresses.read(wire, next(iter(some)) if len(some) == 1 else 0):
+            self._addresses.setdefault(address.index, []).append(address)
+        self._routes = routes.dump_through(wire, some)
+        self._ports: dict[int, list[int]] = {}
+        for one in self.links.values():
+            self._ports.setdefault(one.master, []).append(one.index)
+
+    def _peer(self, link: Link) -> Link | None:
+        return self.links.get(link.link) if link.kind == "veth" and not link.elsewhere else None
+
+    def take(self, link: Link) -> Snapshot:
+        """What ``restore`` needs to put one of the links back."""
+        peer = self._peer(link)
+        return self._take(link, None if peer is None else self._take(peer, None))
+
+    def _take(self, link: Link, peer: Snapshot | None) -> Snapshot:
+        limit = self._limits.get(link.index)
+        return Snapshot(
+            link,
+            self._addresses.get(link.index, []),
+            self._routes.get(link.index, []),
+            limit.rate if limit else None,
+            tuple(self._ports.get(link.index, ())),
+            peer,
+        )
+
+    def restore_routes(self, wire: Wire) -> None:
+        """Adds routes again that are missing, once all links are back: a route may need several.
+
+        Raises:
+            KernelRefused: one cannot come back.
+        """
+        every = dict.fromkeys(body for some in self._routes.values() for body in some)
+        hanging(wire, [], routes.gateways_last(every))
 
 
-def restore(wire: Wire, old: Snapshot, attributes: dict[str, object], names: dict[int, str]) -> None:
-    """Puts a link back: makes it again where it is gone, then sets what differs and adds what is missing.
+def restore(wire: Wire, old: Snapshot, names: dict[int, str]) -> None:
+    """Puts a link back: makes it again where it is gone, then sets what differs and adds what is missing but routes.
 
     Args:
         wire: a route socket.
         old: the link as it was.
-        attributes: the same in the words of the model.
         names: names of all links of that time by number.
 
     Raises:
         KernelRefused: it cannot be put back.
     """
-    numbers = {name: index for index, name in names.items()}
     if links.find(wire, index=old.link.index) is None:
         if old.link.kind == "veth" and old.peer is None:
             raise KernelRefused(errno.ENODEV, "the other end was in another network namespace")
-        wire.talk(*links.making(attributes, numbers.__getitem__, old.link, old.peer.link if old.peer else None))
+        numbers = {name: index for index, name in names.items()}
+        words = links.attributes(old.link, names)
+        wire.talk(*links.making(words, numbers.__getitem__, old.link, old.peer.link if old.peer else None))
     for one in (old, old.peer):
         if one is not None:
             _attributes(wire, one)
@@ -71,7 +106,7 @@ def restore(wire: Wire, old: Snapshot, attributes: dict[str, object], names: dic
             wire.talk(*links.changing(port, master=old.link.index))
     for one in (old, old.peer):
         if one is not None:
-            hanging(wire, one.addresses, one.routes)
+            hanging(wire, one.addresses, [])
             _rate(wire, one)
 
 

@@ -34,6 +34,7 @@ class NetlinkTransport:
         self._netns = netns
         self._route_wire: Wire | None = None
         self._nft_wire: Wire | None = None
+        self._lock = marking.Lock(netns)
 
     def prepare(self, desired: NodeConfig, parameter: str = "config") -> NodeConfig:
         """See ``Transport.prepare`` and ``names.canonical``."""
@@ -47,8 +48,8 @@ class NetlinkTransport:
             raise NodeError("The node's configuration cannot be read.", node_said=str(refused)) from None
 
     def hold(self) -> AbstractContextManager[object]:
-        """See ``Transport.hold`` and ``marking.hold``."""
-        return marking.hold(self._netns, HOLD_SECONDS)
+        """See ``Transport.hold`` and ``marking.Lock``."""
+        return self._lock.hold(HOLD_SECONDS)
 
     def keep_mark(self, mark: Mark | None) -> bool:
         """See ``Transport.keep_mark``."""
@@ -71,6 +72,7 @@ class NetlinkTransport:
             if wire is not None:
                 wire.close()
         self._route_wire = self._nft_wire = None
+        self._lock.close()
 
     def _route(self) -> Wire:
         if self._route_wire is None:

@@ -319,13 +319,21 @@ class Wire:
             self._socket.send(data)
         except OSError as error:
             raise KernelRefused(error.errno or errno.EIO, f"a transaction of {len(data)} bytes") from None
-        last = first + len(messages) - 2
+        try:
+            refused = self._answer(first, first + len(messages) - 2)
+        finally:
+            self._socket.settimeout(_TIMEOUT)
+        if refused is not None:
+            raise refused
+
+    def _answer(self, first: int, last: int) -> KernelRefused | None:
+        """Why a transaction was refused. All reasons are there at once; the rest of them is read away."""
         problem: KernelRefused | None = None
         while True:
             try:
-                answer = self._socket.recv(_RECEIVE, socket.MSG_DONTWAIT if problem else 0)
+                answer = self._socket.recv(_RECEIVE)
             except BlockingIOError:
-                break
+                return problem
             done = False
             for kind, flags, sequence, start, end in _messages(answer):
                 if kind == NLMSG_ERROR and first <= sequence <= last + 1:
@@ -333,11 +341,10 @@ class Wire:
                     if refused is not None and problem is None:
                         refused.index = sequence - first - 1
                         problem = refused
+                        self._socket.settimeout(0)  # MSG_DONTWAIT does not keep Python from waiting
                     done = done or sequence == last
             if done and problem is None:
-                return
-        if problem is not None:
-            raise problem
+                return None
 
     def reserve(self, count: int) -> int:
         """The first of ``count`` sequence numbers for ``transaction``."""
