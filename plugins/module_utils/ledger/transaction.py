@@ -310,6 +310,12 @@ class Transaction(Records):
         rows = self._store.execute(sql + (f" LIMIT {int(limit)}" if limit >= 0 else ""), parameters).fetchall()
         return [read_subnet(row) for row in rows]
 
+    def count_by_node(self) -> dict[str, int]:
+        """Number of subnets by node, for nodes that have any."""
+        self.flush_rows()
+        rows = self._store.execute("SELECT node, COUNT(*) FROM subnet WHERE node IS NOT NULL GROUP BY node")
+        return dict(rows.fetchall())
+
     def count_subnets(self) -> dict[str, int]:
         """Number of subnets by stored status."""
         self.flush_rows()
