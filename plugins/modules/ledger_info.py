@@ -79,7 +79,7 @@ subnets:
   type: dict
 nodes:
   description: For every node the newest revision of its configuration, the one that it confirmed, and the reason why
-    the last push to it failed, if it did.
+    the last push to it failed, if it did; and its number of subnets.
   returned: success
   type: list
   elements: dict

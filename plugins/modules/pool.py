@@ -83,8 +83,8 @@ options:
           used yet.
         type: float
       routing_domain: &routing_domain
-        description: Pools of different routing domains may overlap. V(default) by default. A request that names no
-          pools may get space of any routing domain.
+        description: Pools of different routing domains may overlap. V(default) by default. Pools of another one hand
+          out only to requests that name them.
         type: str
       dns_servers: &dns_servers
         description: Addresses of the name servers that services get with their subnet.

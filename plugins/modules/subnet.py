@@ -61,8 +61,8 @@ options:
         description: Only pools of this location match.
         type: str
       pools:
-        description: Only these pools, in this order. All that match, in order of declaration and whatever their
-          routing domain, by default.
+        description: Only these pools, in this order. By default all of routing domain V(default) that match, in order
+          of declaration.
         type: list
         elements: str
       strategy:

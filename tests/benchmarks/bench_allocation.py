@@ -54,14 +54,16 @@ class Bench:
         self.path, self.standing = path, 0
         self.ledger = Ledger(path, create=True)
         # With the settings of the ledger's own connections.
-        self.bare = sqlite3.connect(path, isolation_level=None, cached_statements=256)
-        for pragma in ("synchronous = FULL", "cache_size = -65536", "foreign_keys = ON", "trusted_schema = OFF"):
-            self.bare.execute(f"PRAGMA {pragma}")
+        self.bare, self.undoing = (sqlite3.connect(path, isolation_level=None, cached_statements=256) for _ in "12")
+        for connection in (self.bare, self.undoing):
+            for pragma in ("synchronous = FULL", "cache_size = -65536", "foreign_keys = ON", "trusted_schema = OFF"):
+                connection.execute(f"PRAGMA {pragma}")
         with self.ledger.transaction("bench") as transaction:
             declare_pools(transaction, [{"name": "p", "prefixes": ["8.0.0.0/6"], "quarantine": 0}])
 
     def close(self) -> None:
         self.bare.close()
+        self.undoing.close()
         self.ledger.close()
 
     def allocate(self, items: Sequence[dict[str, Any]]) -> None:
@@ -93,14 +95,18 @@ class Bench:
 
     @contextmanager
     def undone(self) -> Iterator[list[Statement]]:
-        """Afterwards the ledger is as it was; the list holds what was written, where it was the ledger that wrote."""
+        """Afterwards the ledger is as it was; the list holds what was written.
+
+        By a connection of its own: SQLite forgets its cached pages when another connection has written, and so both
+        racers start with none.
+        """
         marks = {
-            table: self.bare.execute(f"SELECT MAX(id) FROM {table}").fetchone()[0] for table in ("subnet", "event")
+            table: self.undoing.execute(f"SELECT MAX(id) FROM {table}").fetchone()[0] for table in ("subnet", "event")
         }
-        pool = self.bare.execute("SELECT bandwidth_used, turn, cursor4 FROM pool").fetchone()
+        pool = self.undoing.execute("SELECT bandwidth_used, turn, cursor4 FROM pool").fetchone()
         written: list[Statement] = []
         yield written
-        with self.transaction():
+        with self.transaction(self.undoing):
             for sql, rows, many in reversed(written):
                 for row in reversed(rows) if many else [rows]:
                     if "free_block" in sql:
@@ -110,22 +116,22 @@ class Bench:
                             else "DELETE FROM free_block WHERE pool_id = ? AND family = ? AND prefix_length = ? "
                             "AND start = ?"
                         )
-                        self.bare.execute(inverse, row)
+                        self.undoing.execute(inverse, row)
                     elif "INTO occupied" in sql:
-                        self.bare.execute(
+                        self.undoing.execute(
                             "DELETE FROM occupied WHERE routing_domain_id = ? AND family = ? AND start = ?", row[:3]
                         )
             for table, mark in marks.items():
-                self.bare.execute(f"DELETE FROM {table} WHERE id > ?", (mark,))
-                self.bare.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (mark, table))
-            self.bare.execute("UPDATE pool SET bandwidth_used = ?, turn = ?, cursor4 = ?", pool)
-        self.bare.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+                self.undoing.execute(f"DELETE FROM {table} WHERE id > ?", (mark,))
+                self.undoing.execute("UPDATE sqlite_sequence SET seq = ? WHERE name = ?", (mark, table))
+            self.undoing.execute("UPDATE pool SET bandwidth_used = ?, turn = ?, cursor4 = ?", pool)
+        self.undoing.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextmanager
-    def transaction(self) -> Iterator[None]:
-        self.bare.execute("BEGIN IMMEDIATE")
+    def transaction(self, connection: sqlite3.Connection) -> Iterator[None]:
+        connection.execute("BEGIN IMMEDIATE")
         yield
-        self.bare.execute("COMMIT")
+        connection.execute("COMMIT")
 
     @contextmanager
     def recorded(self, written: list[Statement]) -> Iterator[None]:
@@ -151,14 +157,14 @@ class Bench:
 
     def loop(self, statements: Sequence[Statement]) -> None:
         """The bare loop: one statement for each row, all in one transaction."""
-        with self.transaction():
+        with self.transaction(self.bare):
             for sql, rows, many in statements:
                 for row in rows if many else [rows]:
                     self.bare.execute(sql, row)
 
     def batch(self, statements: Sequence[Statement]) -> None:
         """The least that SQLite needs: each statement once for all its rows."""
-        with self.transaction():
+        with self.transaction(self.bare):
             for sql, rows, many in statements:
                 self.bare.executemany(sql, rows if many else [rows])
 

@@ -207,6 +207,10 @@ def test_a_node_that_is_not_compared_is_named(site: Site) -> None:
     site.run("request").ok()
     site.inventory.write_text(json.dumps({"frontend_nodes": {"hosts": {}}}))
     assert "not compared: fe1" in site.run("reconcile").failed()["msg"]
+    site.run("release", shadownet_nodes="all")
+    known = {"ledger": str(site.ledger), "node": "fe1", "revision": 2}
+    site.ansible.play([{"shadownet.ipam.node_result": known}]).ok()
+    site.run("reconcile").ok()
 
 
 def test_what_reconcile_cannot_repair_is_reported_with_the_rest(site: Site) -> None:
@@ -238,6 +242,7 @@ def test_drift_is_reported_and_then_repaired(site: Site) -> None:
     ):
         site.lab.run("fe1", *command)
     found = site.run("reconcile", shadownet_repair=False).ok()
+    assert found.changed == 1, "a report alone tells drift by changed"
     report = words(found, "Report")
     assert "fe1: missing address sn1 10.64.0.1/26" in report
     assert "fe1: changed interface sn2" in report

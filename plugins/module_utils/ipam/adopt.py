@@ -8,7 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..ledger.addresses import format_block
-from ..ledger.transaction import Node, Transaction
+from ..ledger.records import Node
+from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig
 from ..model.pool import Block, Pool

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..ledger.addresses import format_address
-from ..ledger.transaction import Node, Transaction
+from ..ledger.records import Node
+from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig, Route
 from ..model.pool import FAMILY_BITS

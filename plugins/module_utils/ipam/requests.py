@@ -88,8 +88,8 @@ def read_request(data: Any, parameter: str) -> Request:
 
 
 def _read_size(request: Request, given: Mapping[str, Any], parameter: str) -> None:
-    sizes = [key for key in SIZES if key in given]
-    if len(sizes) != 1:
+    if ("prefix_length" in given) + ("addresses" in given) + ("prefix" in given) != 1:
+        sizes = [key for key in SIZES if key in given]
         problem = f"{' and '.join(sizes)} exclude each other" if sizes else "says no size"
         raise InvalidInput(f"{problem}.", parameter=parameter, fix=f"Give one of {', '.join(SIZES)}.")
     family = None

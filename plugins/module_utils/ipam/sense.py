@@ -6,7 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..ledger.addresses import format_block
-from ..ledger.transaction import Node, Transaction
+from ..ledger.records import Node
+from ..ledger.transaction import Transaction
 from ..model.errors import ShadownetError
 from ..model.pool import GATEWAYS
 from ..model.subnet import ACTIVE, ERROR, PENDING, RELEASING, Subnet

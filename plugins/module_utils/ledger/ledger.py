@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from ..model.errors import InvalidInput, LedgerUnusable
+from .pause import collector_paused
 from .registry import open_store
 from .sqlite_files import user_path
 from .sqlite_schema import SCHEMA_VERSION
@@ -79,9 +80,10 @@ class Ledger:
         """
         self.store.begin(write=True)
         try:
-            transaction = Transaction(self.store, actor, self._clock())
-            yield transaction
-            transaction.flush()
+            with collector_paused():
+                transaction = Transaction(self.store, actor, self._clock())
+                yield transaction
+                transaction.flush()
             if check:
                 self.store.rollback()
             else:

@@ -6,7 +6,6 @@ New rows are gathered and written together when something needs to read them, or
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +13,8 @@ from ..model.pool import Block, Pool
 from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
-from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row, to_json
+from .records import Records
+from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row
 from .store import Store
 
 CLOCK_TOLERANCE = 60_000
@@ -35,20 +35,6 @@ class Occupied(NamedTuple):
     until: int | None
 
 
-class Node(NamedTuple):
-    """Revision of the node's desired configuration, the one it confirmed, and the one that failed since, with why."""
-
-    revision: int = 0
-    applied_revision: int = 0
-    failed_revision: int | None = None
-    reason: str | None = None
-
-    @property
-    def in_sync(self) -> bool:
-        """Whether the node carries what the ledger wants, as far as the ledger knows."""
-        return self.revision == self.applied_revision and self.reason is None
-
-
 _OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, subnet_id, name, until"
 
 
@@ -60,7 +46,7 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-class Transaction:
+class Transaction(Records):
     """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
 
     Attributes:
@@ -71,13 +57,13 @@ class Transaction:
     """
 
     def __init__(self, store: Store, actor: str, seconds: float) -> None:
-        self._store, self._actor = store, actor
+        super().__init__(store)
+        self._actor = actor
         self._pools: dict[str, Pool] | None = None
         self._domains: set[int] | None = None
         self._by_id: dict[int, Pool] = {}
         self._dirty_pools: dict[int, Pool] = {}
         self._free: dict[tuple[int, int], FreeSpace] = {}
-        self._revisions: dict[str, int] = {}
         self._next_subnet_id = 0
         self._new_subnets: list[tuple[Any, ...]] = []
         self._new_occupied: list[tuple[Any, ...]] = []
@@ -86,19 +72,6 @@ class Transaction:
         clock, last = int(seconds * 1000), row[0] if row else 0
         self.clock, self.now = clock, max(clock, last)
         self.clock_behind = last - clock if last - clock > CLOCK_TOLERANCE else 0
-
-    # -- meta
-
-    def meta(self, key: str) -> str | None:
-        """A value that belongs to the ledger as a whole."""
-        row = self._store.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
-        return row[0] if row else None
-
-    def set_meta(self, key: str, value: str | None) -> None:
-        """Sets or (None) removes such a value."""
-        self._store.execute("DELETE FROM meta WHERE key = ?", (key,))
-        if value is not None:
-            self._store.execute("INSERT INTO meta VALUES (?, ?)", (key, value))
 
     # -- pools
 
@@ -337,6 +310,12 @@ class Transaction:
         rows = self._store.execute(sql + (f" LIMIT {int(limit)}" if limit >= 0 else ""), parameters).fetchall()
         return [read_subnet(row) for row in rows]
 
+    def count_by_node(self) -> dict[str, int]:
+        """Number of subnets by node, for nodes that have any."""
+        self.flush_rows()
+        rows = self._store.execute("SELECT node, COUNT(*) FROM subnet WHERE node IS NOT NULL GROUP BY node")
+        return dict(rows.fetchall())
+
     def count_subnets(self) -> dict[str, int]:
         """Number of subnets by stored status."""
         self.flush_rows()
@@ -408,70 +387,6 @@ class Transaction:
             (self.now, limit),
         ).fetchall()
         return [read_subnet(row) for row in rows]
-
-    # -- nodes
-
-    def ledger_id(self) -> str:
-        """Tells this ledger from any other; a backup has its original's."""
-        return self.meta("id") or ""
-
-    def nodes(self) -> dict[str, Node]:
-        """What the ledger knows of each node, by name."""
-        rows = self._store.execute(
-            "SELECT name, revision, applied_revision, failed_revision, reason FROM node ORDER BY name"
-        ).fetchall()
-        return {row[0]: Node(*row[1:]) for row in rows}
-
-    def next_revision(self, node: str) -> int:
-        """Revision of the node's desired configuration that this transaction makes; the same for all its changes."""
-        found = self._revisions.get(node)
-        if found is None:
-            row = self._store.execute("SELECT revision FROM node WHERE name = ?", (node,)).fetchone()
-            found = self._revisions[node] = (row[0] if row else 0) + 1
-            if row:
-                self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (found, node))
-            else:
-                self._store.execute("INSERT INTO node VALUES (?, ?, 0, NULL, NULL)", (node, found))
-        return found
-
-    def lift_revision(self, node: str, revision: int) -> None:
-        """Lets the node's revisions go on from one that another ledger, or this one before a restore, has made."""
-        self.next_revision(node)
-        self._revisions[node] = revision + 1
-        self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (revision + 1, node))
-
-    def confirm_revision(self, node: str, revision: int) -> bool:
-        """Notes that the node carries ``revision``; False when nothing new was learned."""
-        newer = self._store.execute(
-            "UPDATE node SET applied_revision = ? WHERE name = ? AND applied_revision < ?", (revision, node, revision)
-        )
-        mended = self._store.execute(
-            "UPDATE node SET failed_revision = NULL, reason = NULL WHERE name = ? AND failed_revision <= ?",
-            (node, revision),
-        )
-        return newer.rowcount + mended.rowcount > 0
-
-    def refuse_revision(self, node: str, revision: int, reason: str) -> bool:
-        """Notes why the push of ``revision`` failed; False when that, or something newer, was known already."""
-        cursor = self._store.execute(
-            "UPDATE node SET failed_revision = ?, reason = ? WHERE name = ? AND applied_revision <= ? "
-            "AND (failed_revision IS NULL OR failed_revision < ? OR (failed_revision = ? AND reason <> ?))",
-            (revision, reason, node, revision, revision, revision, reason),
-        )
-        return cursor.rowcount > 0
-
-    # -- security profiles
-
-    def profiles(self) -> dict[str, dict[str, Any]]:
-        """Rules of the declared security profiles by name."""
-        rows = self._store.execute("SELECT name, rules FROM security_profile ORDER BY name")
-        return {row[0]: json.loads(row[1]) for row in rows}
-
-    def set_profile(self, name: str, rules: dict[str, Any] | None) -> None:
-        """Stores or (None) removes a security profile."""
-        self._store.execute("DELETE FROM security_profile WHERE name = ?", (name,))
-        if rules is not None:
-            self._store.execute("INSERT INTO security_profile VALUES (?, ?)", (name, to_json(rules)))
 
     # -- audit events
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.transaction import Node
+from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.records import Node
 from ansible_collections.shadownet.ipam.tests.unit.ipam.desk import Desk
 
 
