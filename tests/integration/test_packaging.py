@@ -120,7 +120,6 @@ def checked_syntax(ansible: Ansible, play: dict[str, Any]) -> Run:
     return ansible.playbook([{"hosts": "localhost", **play}], "--syntax-check")
 
 
-@pytest.mark.skipif(not MODULES, reason="no modules yet")
 def test_every_module_has_its_documentation_after_installation(installed: Ansible) -> None:
     found = documented(installed, "module", MODULES)
     assert sorted(found) == sorted(map(fqcn, MODULES))
@@ -130,7 +129,6 @@ def test_every_module_has_its_documentation_after_installation(installed: Ansibl
         assert page["doc"]["filename"].endswith(f"ansible_collections/shadownet/ipam/plugins/modules/{name[15:]}.py")
 
 
-@pytest.mark.skipif(not LOOKUPS, reason="no lookups yet")
 def test_every_lookup_has_its_documentation_after_installation(installed: Ansible) -> None:
     assert sorted(documented(installed, "lookup", LOOKUPS)) == sorted(map(fqcn, LOOKUPS))
 
@@ -148,7 +146,6 @@ def test_playbook_is_found_by_its_full_name(installed: Ansible, name: str) -> No
     assert run.rc == 0, run.output
 
 
-@pytest.mark.skipif("pool" not in MODULES, reason="no module pool yet")
 def test_installed_module_runs_and_takes_the_defaults_of_the_group(installed: Ansible, tmp_path: Path) -> None:
     ledger = tmp_path / "group" / "ledger.db"
     ledger.parent.mkdir()
@@ -159,7 +156,6 @@ def test_installed_module_runs_and_takes_the_defaults_of_the_group(installed: An
     assert ledger.is_file()
 
 
-@pytest.mark.skipif("frontend_config" not in MODULES, reason="no module frontend_config yet")
 def test_module_that_runs_on_nodes_arrives_there_with_its_rooms(installed: Ansible) -> None:
     config = {"interfaces": [{"name": "br-web", "type": "bridge"}]}
     run = installed.play([{"shadownet.ipam.frontend_config": {"state": "rendered", "config": config}}]).ok()
