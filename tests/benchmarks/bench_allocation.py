@@ -54,7 +54,8 @@ class Bench:
         self.path, self.standing = path, 0
         self.ledger = Ledger(path, create=True)
         # With the settings of the ledger's own connections.
-        self.bare, self.undoing = (sqlite3.connect(path, isolation_level=None, cached_statements=256) for _ in "12")
+        self.bare = sqlite3.connect(path, isolation_level=None, cached_statements=256)
+        self.undoing = sqlite3.connect(path, isolation_level=None, cached_statements=256)
         for connection in (self.bare, self.undoing):
             for pragma in ("synchronous = FULL", "cache_size = -65536", "foreign_keys = ON", "trusted_schema = OFF"):
                 connection.execute(f"PRAGMA {pragma}")
