@@ -15,6 +15,9 @@ description:
   - "What is ours on a Linux node is told by marks that the kernel keeps: interfaces by an alias that begins with
     C(shadownet:), addresses by address protocol 201, routes by routing protocol 201 in the main table, access lists by
     the nftables table C(inet shadownet). Everything else is foreign and is never changed or removed."
+  - Over NETCONF nothing of ours can be told on an interface that is not ours; there, what is ours is told by an
+    interface description that begins with C(shadownet:), the static routes of the control plane protocol C(shadownet),
+    and access lists whose names begin with C(shadownet).
   - When the node refuses a change, everything done before it in the same task is taken back, and the error says in
     the node's own words why.
 author:
@@ -208,8 +211,10 @@ options:
     description:
       - The way to the node. V(netlink) speaks to the Linux kernel of the host where the module runs and needs nothing
         there but Python and pyroute2.
+      - V(netconf) speaks from the controller to any device that knows NETCONF (RFC 6241), in the words of O(dialect).
+        Nothing runs on the device but its own NETCONF server.
     type: str
-    choices: [netlink]
+    choices: [netlink, netconf]
     default: netlink
   netns:
     description:
@@ -240,9 +245,14 @@ options:
         O(config) is empty or not given.
       - V(gathered) only reads what is ours on the node.
       - V(rendered) only says in words what a push of O(config) to an empty node would do, and contacts nothing.
+        With O(transport=netconf) the words are the payload of the edit.
+      - V(parsed) only reads what is ours out of O(running_config), and contacts nothing. Only with
+        O(transport=netconf).
     type: str
-    choices: [merged, replaced, overridden, deleted, gathered, rendered]
+    choices: [merged, replaced, overridden, deleted, gathered, rendered, parsed]
     default: merged
+extends_documentation_fragment:
+  - shadownet.ipam.netconf
 attributes:
   check_mode:
     support: full
@@ -252,9 +262,10 @@ attributes:
     description: Shows what is ours on the node before and after.
 requirements:
   - python >= 3.11
-  - pyroute2 >= 0.9.7
+  - pyroute2 >= 0.9.7 on the node, for O(transport=netlink)
+  - ncclient >= 0.7.1 on the controller, for O(transport=netconf)
 notes:
-  - Needs CAP_NET_ADMIN (root) on the node.
+  - With O(transport=netlink) it needs CAP_NET_ADMIN (root) on the node.
 seealso:
   - module: shadownet.ipam.node_config_info
   - module: shadownet.ipam.node_result
@@ -290,6 +301,16 @@ EXAMPLES = r"""
   shadownet.ipam.frontend_config:
     state: gathered
   register: node
+
+- name: The same, to a router that speaks NETCONF
+  shadownet.ipam.frontend_config:
+    config: "{{ wanted.config }}"
+    revision: "{{ wanted.revision }}"
+    state: overridden
+    transport: netconf
+    host: router1.example.com
+    username: netops
+    private_key_file: ~/.ssh/netops
 
 - name: Take everything of ours off the node
   shadownet.ipam.frontend_config:
@@ -375,6 +396,17 @@ rendered:
   returned: with O(state=rendered)
   type: list
   elements: str
+parsed:
+  description: What is ours in O(running_config), in the form of O(config).
+  returned: with O(state=parsed)
+  type: dict
+guarantees_missing:
+  description:
+    - What this device could not promise for the push, and what of O(config) it has no words for. Each begins with one
+      word and a colon, such as C(confirmed-commit) or C(rate_limit).
+  returned: with O(transport=netconf)
+  type: list
+  elements: str
 """
 
 from importlib.util import find_spec
@@ -382,104 +414,26 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ..module_utils.frontend.diff import diff
-from ..module_utils.frontend.push import push
-from ..module_utils.frontend.registry import TRANSPORTS, open_transport
-from ..module_utils.frontend.transport import Mark
-from ..module_utils.frontend.yaml_text import yaml_text
-from ..module_utils.model.errors import ShadownetError
-from ..module_utils.model.node_config import ACTIONS, INTERFACE_TYPES, MACVLAN_MODES, ROUTE_TYPES, NodeConfig
+from ..module_utils.frontend.options import REQUIRED_TOGETHER, argument_spec, run
+from ..module_utils.frontend.registry import open_transport
+from ..module_utils.model.errors import InvalidInput, ShadownetError
 
 MISSING = find_spec("pyroute2") is None
 
 
-def _argument_spec() -> dict[str, Any]:
-    texts = ("description", "parent", "bridge", "peer", "local", "remote", "rate_limit")
-    interface: dict[str, Any] = {
-        "name": {"type": "str", "required": True},
-        "type": {"type": "str", "choices": list(INTERFACE_TYPES)},
-        "enabled": {"type": "bool"},
-        "mode": {"type": "str", "choices": list(MACVLAN_MODES)},
-        **{key: {"type": "str"} for key in texts},
-        **{key: {"type": "int"} for key in ("mtu", "vlan_id", "vni", "port")},
-        **{key: {"type": "list", "elements": "str"} for key in ("addresses", "ingress", "egress")},
-    }
-    route = {
-        "prefix": {"type": "str", "required": True},
-        "type": {"type": "str", "choices": list(ROUTE_TYPES)},
-        "next_hop": {"type": "str"},
-        "interface": {"type": "str"},
-        "metric": {"type": "int"},
-    }
-    matches = ("protocol", "source", "destination", "source_port", "destination_port")
-    entry: dict[str, Any] = {
-        "name": {"type": "str", "required": True},
-        "action": {"type": "str", "choices": list(ACTIONS), "required": True},
-        **{key: {"type": "str"} for key in matches},
-        "established": {"type": "bool"},
-    }
-    access_list = {
-        "name": {"type": "str", "required": True},
-        "entries": {"type": "list", "elements": "dict", "options": entry},
-        "default_action": {"type": "str", "choices": list(ACTIONS)},
-    }
-    lists = {"interfaces": interface, "routes": route, "access_lists": access_list}
-    return {
-        "config": {
-            "type": "dict",
-            "options": {key: {"type": "list", "elements": "dict", "options": value} for key, value in lists.items()},
-        },
-        "transport": {"type": "str", "choices": list(TRANSPORTS), "default": "netlink"},
-        "netns": {"type": "str"},
-        "ledger_id": {"type": "str"},
-        "revision": {"type": "int"},
-        "takeover": {"type": "bool", "default": False},
-        "state": {
-            "type": "str",
-            "choices": ["merged", "replaced", "overridden", "deleted", "gathered", "rendered"],
-            "default": "merged",
-        },
-    }
-
-
-def _marked(mark: Mark | None) -> dict[str, Any]:
-    return {"ledger_id": mark.ledger_id if mark else None, "revision": mark.revision if mark else None}
-
-
 def _run(module: AnsibleModule) -> dict[str, Any]:
-    state = module.params["state"]
+    if module.params["transport"] == "netconf":
+        raise InvalidInput("netconf runs on the controller, by this module's action plugin.", parameter="transport")
     transport = open_transport(module.params["transport"], netns=module.params["netns"])
     try:
-        desired = NodeConfig.from_dict(module.params["config"])
-        if state == "rendered":
-            changes = diff(NodeConfig(), transport.prepare(desired), "merged")
-            return {"changed": False, "rendered": transport.render(changes)}
-        if state == "gathered":
-            current = transport.read()
-            return {"changed": False, "gathered": current.config.to_dict(), **_marked(current.mark)}
-        mark = Mark.checked(module.params["ledger_id"], module.params["revision"])
-        result = push(transport, desired, state, module.check_mode, mark=mark, takeover=module.params["takeover"])
-        before, after = result.before.to_dict(), result.after.to_dict()
-        return {
-            "changed": result.changed,
-            "before": before,
-            "after": after,
-            "changes": [change.to_dict() for change in result.changes],
-            "commands": transport.render(result.changes),
-            "drift": result.drift,
-            **_marked(result.mark),
-            "superseded": result.superseded,
-            "diff": {"before": yaml_text(before), "after": yaml_text(after)},
-        }
+        return run(transport, module.params, module.check_mode)
     finally:
         transport.close()
 
 
 def main() -> None:
     """Entry point."""
-    module = AnsibleModule(
-        argument_spec=_argument_spec(), supports_check_mode=True, required_together=[("ledger_id", "revision")]
-    )
+    module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=REQUIRED_TOGETHER)
     if MISSING and module.params["state"] != "rendered":
         module.fail_json(msg=missing_required_lib("pyroute2"))
     try:

@@ -21,7 +21,7 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "model": (set(), set()),
     "ledger": ({"model"}, {"netaddr", "psycopg", "psycopg_pool"}),
     "ipam": ({"model", "ledger"}, {"netaddr"}),
-    "frontend": ({"model"}, {"pyroute2", "nftables", "ncclient", "lxml", "jinja2"}),
+    "frontend": ({"model"}, {"pyroute2", "nftables", "ncclient", "paramiko", "lxml", "jinja2", "yaml"}),
     "discovery": ({"model"}, {"dns", "etcd3gw"}),
     "saga": ({"model", "ledger", "ipam", "frontend", "discovery"}, set()),
 }

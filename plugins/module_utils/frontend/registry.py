@@ -4,19 +4,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from importlib import import_module
+from typing import Any, cast
 
 from ..model.errors import InvalidInput
 from .netlink.transport import NetlinkTransport
 from .transport import Transport
 
+
+def _netconf(**options: Any) -> Transport:
+    """Imported when it is asked for, and by name: what it needs is on the controller only, so nodes never get it."""
+    return cast(Transport, import_module(".netconf.transport", __package__).NetconfTransport(**options))
+
+
 TRANSPORTS: dict[str, Callable[..., Transport]] = {
     "netlink": NetlinkTransport,
+    "netconf": _netconf,
 }
 
 
 def open_transport(name: str, **options: Any) -> Transport:
-    """The transport called ``name`` with its own options (for ``netlink``: ``netns``).
+    """The transport called ``name`` with its own options (for ``netlink``: ``netns``; for ``netconf`` see its class).
 
     Raises:
         InvalidInput: no transport of that name.

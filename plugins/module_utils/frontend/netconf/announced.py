@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a server offers: capabilities from its hello, modules from there and from the YANG library."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import parse_qs
+
+from .trees import element, local_name
+
+_CAPABILITY = "urn:ietf:params:netconf:capability:"
+_LIBRARY = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
+_MISSING = {
+    "candidate": "no candidate datastore: changes go into running one part after the other as the node takes them",
+    "confirmed-commit": "no confirmed commit: should the controller lose the node, nothing takes the change back",
+    "persist-id": "confirmed commit of version 1.0: a run that dies loses its change when its session ends",
+    "validate": "no validation before the change is made",
+    "rollback-on-error": "no rollback on error: a refused edit is taken back by a further edit",
+    "lock": "no locks: somebody else may have changed the node at the same time",
+    "startup": "a startup datastore of its own: the change is gone when the node restarts, unless it is saved there",
+}
+
+
+class Announced:
+    """Capabilities and modules of one server."""
+
+    def __init__(self, capabilities: Iterable[str]) -> None:
+        self.capabilities = frozenset(item.strip() for item in capabilities)
+        self.modules: set[str] = set()
+        for item in self.capabilities:
+            uri, mark, query = item.partition("?")
+            if mark and not uri.startswith(_CAPABILITY):
+                self.modules.update(parse_qs(query).get("module", ()))
+        # Some devices announce the name space in front of "netconf", as RFC 4741's drafts had it.
+        names = {item.partition("?")[0].replace(":xml:ns:netconf:", ":netconf:") for item in self.capabilities}
+        self.base11 = "urn:ietf:params:netconf:base:1.1" in names
+        self._names = {name.removeprefix(_CAPABILITY) for name in names if name.startswith(_CAPABILITY)}
+        self.candidate = self._has("candidate")
+        self.confirmed = self.candidate and self._has("confirmed-commit")
+        self.persist = self.candidate and "confirmed-commit:1.1" in self._names
+        self.validate = self._has("validate")
+        self.rollback_on_error = self._has("rollback-on-error")
+        self.writable_running = self._has("writable-running")
+        self.startup = self._has("startup")
+        self.library = self._has("yang-library") or "ietf-yang-library" in self.modules
+
+    def _has(self, name: str) -> bool:
+        return any(item.rpartition(":")[0] == name for item in self._names)
+
+    def learn(self, reply: Any) -> None:
+        """Adds the modules of a reply to ``library_query``."""
+        for module in reply.iter(f"{{{_LIBRARY}}}module"):
+            self.modules.update(
+                child.text.strip() for child in module if local_name(child) == "name" and child.text is not None
+            )
+
+    def lacks(self, wanted: Iterable[str]) -> list[str]:
+        """Modules of ``wanted`` that the server does not have; none where it names no modules at all."""
+        return sorted(set(wanted) - self.modules) if self.modules else []
+
+    def missing_guarantees(self, locked: bool = True) -> list[str]:
+        """What a transaction with this server cannot promise; each begins with a word and a colon."""
+        wanting = {
+            "candidate": not self.candidate,
+            "confirmed-commit": not self.confirmed,
+            "persist-id": self.confirmed and not self.persist,
+            "validate": not self.validate,
+            "rollback-on-error": not self.candidate and not self.rollback_on_error,
+            "lock": not locked,
+            "startup": self.startup,
+        }
+        return [f"{name}: {_MISSING[name]}" for name, is_missing in wanting.items() if is_missing]
+
+
+def library_query() -> Any:
+    """Asks for the YANG library: RFC 8525's, and RFC 7895's of older servers."""
+    query = element("get", element("filter"))
+    query[0].set("type", "subtree")
+    for top in ("yang-library", "modules-state"):
+        found = query[0].makeelement(f"{{{_LIBRARY}}}{top}", nsmap={None: _LIBRARY})
+        if top == "modules-state":
+            module = found.makeelement(f"{{{_LIBRARY}}}module")
+            module.append(module.makeelement(f"{{{_LIBRARY}}}name"))
+            found.append(module)
+        else:
+            sets = found.makeelement(f"{{{_LIBRARY}}}module-set")
+            module = sets.makeelement(f"{{{_LIBRARY}}}module")
+            module.append(module.makeelement(f"{{{_LIBRARY}}}name"))
+            sets.append(module)
+            found.append(sets)
+        query[0].append(found)
+    return query

@@ -1,0 +1,257 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A device's configuration as ``Current``: what is ours, and the names of what is not."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
+
+from ...model.node_config import ACTIONS, AccessEntry, AccessList, Interface, NodeConfig, Route
+from ..transport import Current, Foreign
+from .canonical import DEFAULT_ENTRY, LIST_PREFIX, MARK, PROTOCOL_NAMES
+from .dialect import Dialect
+from .needs import etree
+
+_Find = Callable[[Any], list[Any]]
+
+
+class Reader:
+    """Reads configurations of one dialect."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._dialect = dialect
+        self._types = {there: ours for ours, there in dialect.types.items()}
+        self._paths: dict[str, Any] = {}
+
+    def read(self, root: Any, names: Iterable[str] = ()) -> Current:
+        """
+        Args:
+            root: ``data``, ``config`` or ``rpc-reply``.
+            names: further interfaces that the node has.
+        """
+        data = root
+        for wrapper in ("data", "config"):
+            found = root.find(f"{{*}}{wrapper}")
+            data = found if found is not None else data
+        attached = self._attachments(data)
+        interfaces: list[Interface] = []
+        foreign: set[str] = set(names)
+        addresses: dict[str, tuple[str, ...]] = {}
+        spec = self._dialect.read["interfaces"]
+        for item in self._each(spec["each"], data):
+            interface = self._interface(item, spec, attached)
+            if interface.type is not None:
+                interfaces.append(interface)
+                continue
+            foreign.add(interface.name)
+            for address in interface.addresses:
+                host = address.partition("/")[0]
+                addresses[host] = (*addresses.get(host, ()), interface.name)
+            if interface.ingress or interface.egress:
+                interfaces.append(Interface(interface.name, ingress=interface.ingress, egress=interface.egress))
+        seen = {item.name for item in interfaces} | foreign
+        for name, sides in attached.items():
+            if name not in seen and any(sides.values()):
+                interfaces.append(Interface(name, ingress=sides["ingress"], egress=sides["egress"]))
+        config = NodeConfig(tuple(interfaces), tuple(self._routes(data)), tuple(self._lists(data)))
+        ours = {item.name for item in interfaces if item.type is not None}
+        return Current(config, Foreign(frozenset(foreign - ours), addresses))
+
+    def names(self, root: Any) -> list[str]:
+        """Names of all interfaces."""
+        data = root.find("{*}data")
+        spec = self._dialect.read["interfaces"]
+        found = self._each(spec["each"], root if data is None else data)
+        return [name for item in found if (name := self._text(spec, "name", item)) is not None]
+
+    # Finding
+
+    def _path(self, text: str) -> Any:
+        if text not in self._paths:
+            self._paths[text] = etree.XPath(text, namespaces=self._dialect.namespaces)
+        return self._paths[text]
+
+    def _each(self, text: str, item: Any) -> list[Any]:
+        found = self._path(text)(item)
+        return found if isinstance(found, list) else []
+
+    def _text(self, spec: Mapping[str, Any], key: str, item: Any) -> str | None:
+        """The text of the first node that the path finds; None for none, and for no text."""
+        if key not in spec:
+            return None
+        found = self._path(spec[key])(item)
+        if isinstance(found, list):
+            if not found:
+                return None
+            found = found[0] if isinstance(found[0], str) else (found[0].text or "")
+        return str(found) or None
+
+    def _there(self, spec: Mapping[str, Any], key: str, item: Any) -> bool:
+        return key in spec and bool(self._path(spec[key])(item))
+
+    # Parts
+
+    def _interface(self, item: Any, spec: Mapping[str, Any], attached: Mapping[str, Any]) -> Interface:
+        name = self._text(spec, "name", item) or ""
+        description = self._text(spec, "description", item) or ""
+        addresses = tuple(
+            address
+            for one in spec.get("addresses", ())
+            for found in self._each(one["each"], item)
+            if (address := self._address(found, one)) is not None
+        )
+        sides = attached.get(name, {})
+        ingress, egress = sides.get("ingress", ()), sides.get("egress", ())
+        if not description.startswith(MARK):
+            return Interface(name, addresses=addresses, ingress=ingress, egress=egress)
+        kind = _local(self._text(spec, "type", item) or "")
+        kind = self._types.get(kind, kind) or "unknown"
+        parent, vlan_id = self._vlan(name) if kind == "vlan" else (None, None)
+        return Interface(
+            name=name,
+            type=kind,
+            enabled=(self._text(spec, "enabled", item) or "true") in ("true", "1"),
+            mtu=self._mtu(item, spec, addresses),
+            description=description.removeprefix(MARK) or None,
+            parent=parent,
+            vlan_id=vlan_id,
+            addresses=addresses,
+            ingress=ingress,
+            egress=egress,
+        )
+
+    def _vlan(self, name: str) -> tuple[str | None, int | None]:
+        parent, dot, number = name.rpartition(".")
+        return (parent, int(number)) if dot and number.isdigit() else (None, None)
+
+    def _mtu(self, item: Any, spec: Mapping[str, Any], addresses: tuple[str, ...]) -> int | None:
+        """The MTU, where all families that have an address agree on it."""
+        if "mtu" in spec:
+            return _number(self._text(spec, "mtu", item))
+        found = {_number(self._text(spec, f"mtu{family}", item)) for family in families(addresses)}
+        return found.pop() if len(found) == 1 else None
+
+    def _address(self, item: Any, spec: Mapping[str, Any]) -> str | None:
+        host = self._text(spec, "address", item) or ""
+        length = self._text(spec, "prefix_length", item) or self._text(spec, "netmask", item)
+        try:
+            return str(ipaddress.ip_interface(f"{host}/{length}" if length else host))
+        except ValueError:
+            return None
+
+    def _routes(self, data: Any) -> list[Route]:
+        found = []
+        for spec in self._dialect.read["routes"]:
+            for item in self._each(spec["each"], data):
+                prefix = _prefix(self._text(spec, "prefix", item) or "")
+                hop, interface = self._text(spec, "next_hop", item), self._text(spec, "interface", item)
+                if self._there(spec, "blackhole", item):
+                    found.append(Route(prefix, "blackhole"))
+                elif self._there(spec, "others", item):
+                    found.append(Route(prefix, "unicast", "(several)"))
+                else:
+                    found.append(Route(prefix, "unicast", _host(hop) if hop else None, interface))
+        return found
+
+    def _attachments(self, data: Any) -> dict[str, dict[str, tuple[str, ...]]]:
+        found: dict[str, dict[str, tuple[str, ...]]] = {}
+        for spec in self._dialect.read.get("attachments", ()):
+            for item in self._each(spec["each"], data):
+                name = self._text(spec, "interface", item) or ""
+                sides = found.setdefault(name, {"ingress": (), "egress": ()})
+                for direction in ("ingress", "egress"):
+                    names = [_string(one) for one in self._each(spec[direction], item)] if direction in spec else []
+                    sides[direction] += tuple(one for one in names if one.startswith(LIST_PREFIX))
+        return found
+
+    def _lists(self, data: Any) -> list[AccessList]:
+        spec = self._dialect.read.get("access_lists")
+        if spec is None:
+            return []
+        found = []
+        for one in spec if isinstance(spec, list) else [spec]:
+            for item in self._each(one["each"], data):
+                name = self._text(one, "name", item) or ""
+                if name.startswith(LIST_PREFIX):
+                    entries = [self._entry(entry, one["entries"]) for entry in self._each(one["entries"]["each"], item)]
+                    found.append(_list(name, entries))
+        return found
+
+    def _entry(self, item: Any, spec: Mapping[str, Any]) -> AccessEntry:
+        protocol = self._text(spec, "protocol", item)
+        words = spec.get("protocols") or {}
+        if protocol is not None:
+            protocol = _local(protocol)
+            protocol = words.get(protocol, protocol)
+            protocol = PROTOCOL_NAMES.get(protocol, protocol)
+        ports = self._ports(spec, "source_port", item), self._ports(spec, "destination_port", item)
+        established = self._there(spec, "established", item)
+        if protocol is None and any(ports):
+            protocol = "udp" if self._there(spec, "udp", item) else "tcp"
+        source, destination = (self._text(spec, key, item) for key in ("source", "destination"))
+        action = _local(self._text(spec, "action", item) or "")
+        actions = spec.get("actions") or {}
+        return AccessEntry(
+            name=self._text(spec, "name", item) or "",
+            action=actions.get(action, action),
+            protocol=protocol,
+            source=_prefix(source) if source else None,
+            destination=_prefix(destination) if destination else None,
+            source_port=ports[0],
+            destination_port=ports[1],
+            established=established,
+        )
+
+    def _ports(self, spec: Mapping[str, Any], key: str, item: Any) -> str | None:
+        places = spec.get(key)
+        if places is None:
+            return None
+        one = self._text(places, "one", item)
+        if one is not None:
+            return one.replace("..", "-")
+        low, high = self._text(places, "low", item), self._text(places, "high", item)
+        if low is None or high is None:
+            return None
+        return low if low == high else f"{low}-{high}"
+
+
+def families(addresses: Iterable[str]) -> list[int]:
+    """Address families that an interface uses; IPv4 where it has no address."""
+    found = {6 if ":" in address else 4 for address in addresses}
+    return sorted(found) or [4]
+
+
+def _list(name: str, entries: list[AccessEntry]) -> AccessList:
+    if entries and entries[-1].name == DEFAULT_ENTRY and entries[-1].action in ACTIONS:
+        return AccessList(name, tuple(entries[:-1]), entries[-1].action)
+    return AccessList(name, tuple(entries), "(none)")
+
+
+def _string(found: Any) -> str:
+    return found if isinstance(found, str) else (found.text or "")
+
+
+def _local(identity: str) -> str:
+    """The name of an identity without its prefix or module."""
+    return identity.strip().rpartition(":")[2]
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text is not None and text.strip().isdigit() else None
+
+
+@lru_cache(maxsize=4096)
+def _host(text: str) -> str:
+    try:
+        return str(ipaddress.ip_address(text.strip()))
+    except ValueError:
+        return text
+
+
+def _prefix(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text.strip(), strict=False))
+    except ValueError:
+        return text
