@@ -30,7 +30,17 @@ def networks(version: int) -> st.SearchStrategy[str]:
 
 def hosts(version: int) -> st.SearchStrategy[str]:
     make = ipaddress.IPv4Address if version == 4 else ipaddress.IPv6Address
-    return st.integers(2**24, 2 ** (32 if version == 4 else 128) - 1).map(lambda value: str(make(value)))
+    last = 2**32 - 2 if version == 4 else 2**128 - 1
+    return st.integers(2**24, last).map(make).filter(lambda host: not host.is_multicast).map(str)
+
+
+def host_address(host: str, length: int) -> str:
+    """The host with a prefix length at which it is not the address of the network itself or of all its hosts."""
+    found = ipaddress.ip_interface(f"{host}/{length}")
+    network = found.network
+    if found.ip in (network.network_address, network.broadcast_address):
+        return f"{host}/{network.max_prefixlen}"
+    return str(found)
 
 
 def port_ranges() -> st.SearchStrategy[str | None]:
@@ -69,7 +79,7 @@ def configs(draw: st.DrawFn, kinds: tuple[str, ...] = ("bridge",)) -> dict[str, 
             host = draw(hosts(version))
             if host not in used:
                 used.add(host)
-                addresses.append(f"{host}/{draw(st.integers(1, 32 if version == 4 else 128))}")
+                addresses.append(host_address(host, draw(st.integers(1, 32 if version == 4 else 128))))
         item: dict[str, Any] = {
             "name": name,
             "type": draw(st.sampled_from(kinds)),
