@@ -15,26 +15,24 @@ try:
     import yaml
     from lxml import etree
     from ncclient.devices.default import DefaultDeviceHandler
-    from ncclient.transport.errors import AuthenticationError, SSHUnknownHostError, TransportError
+    from ncclient.transport.errors import TransportError
     from ncclient.transport.session import HelloHandler, NetconfBase
     from ncclient.transport.ssh import SSHSession
 except ImportError as error:
     MISSING: str | None = str(error)
     nothing: Any = None
     jinja2 = paramiko = yaml = etree = HelloHandler = NetconfBase = nothing
-    AuthenticationError = SSHUnknownHostError = TransportError = nothing
+    TransportError = nothing
     DefaultDeviceHandler = SSHSession = object
 else:
     MISSING = None
 
 __all__ = (
     "MISSING",
-    "AuthenticationError",
     "DefaultDeviceHandler",
     "HelloHandler",
     "NetconfBase",
     "SSHSession",
-    "SSHUnknownHostError",
     "TransportError",
     "etree",
     "jinja2",
