@@ -24,18 +24,26 @@ _CHUNK = 500
 
 
 class Occupied(NamedTuple):
-    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine, ``subnet_id`` to a subnet."""
+    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine.
+
+    ``holder_id`` is the id of the subnet, reservation or instance that the kind tells of.
+    """
 
     routing_domain_id: int
     block: Block
     pool_id: int
     kind: str
-    subnet_id: int | None
+    holder_id: int | None
     name: str | None
     until: int | None
 
+    @property
+    def subnet_id(self) -> int | None:
+        """Id of the subnet that holds it, None where it is none."""
+        return self.holder_id if self.kind == "subnet" else None
 
-_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, subnet_id, name, until"
+
+_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, holder_id, name, until"
 
 
 def _read_occupied(row: Sequence[Any]) -> Occupied:
@@ -178,7 +186,7 @@ class Transaction(Records):
         block: Block,
         kind: str,
         *,
-        subnet_id: int | None = None,
+        holder_id: int | None = None,
         name: str | None = None,
         until: int | None = None,
     ) -> None:
@@ -192,21 +200,21 @@ class Transaction(Records):
                 block.prefix_length,
                 pool.id,
                 kind,
-                subnet_id,
+                holder_id,
                 name,
                 until,
             )
         )
 
     def change_occupied(
-        self, pool: Pool, block: Block, kind: str, subnet_id: int | None, name: str | None, until: int | None
+        self, pool: Pool, block: Block, kind: str, holder_id: int | None, name: str | None, until: int | None
     ) -> None:
-        """Hands address space in use from a subnet to quarantine, or back."""
+        """Hands address space in use from one holder to another, to quarantine, or back."""
         self.flush_rows()
         self._store.execute(
-            "UPDATE occupied SET kind = ?, subnet_id = ?, name = ?, until = ? "
+            "UPDATE occupied SET kind = ?, holder_id = ?, name = ?, until = ? "
             "WHERE routing_domain_id = ? AND family = ? AND start = ?",
-            (kind, subnet_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
+            (kind, holder_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
         )
 
     def vacate(self, routing_domain_id: int, block: Block) -> None:

@@ -27,7 +27,7 @@ _MISMATCHED = """
 SELECT subnet.name FROM subnet JOIN pool ON pool.id = subnet.pool_id
 LEFT JOIN occupied ON occupied.routing_domain_id = pool.routing_domain_id
     AND occupied.family = subnet.family AND occupied.start = subnet.start
-WHERE occupied.subnet_id IS NULL OR occupied.subnet_id <> subnet.id
+WHERE occupied.holder_id IS NULL OR occupied.kind <> 'subnet' OR occupied.holder_id <> subnet.id
     OR occupied.prefix_length <> subnet.prefix_length OR occupied.pool_id <> subnet.pool_id
 """
 
