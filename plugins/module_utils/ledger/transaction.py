@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..model.pool import Block, Pool
+from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
 from .records import Records
 from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row
+from .shadow import Shadow
 from .store import Store
 
 CLOCK_TOLERANCE = 60_000
@@ -54,7 +55,7 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-class Transaction(Records):
+class Transaction(Records, Shadow):
     """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
 
     Attributes:
@@ -296,6 +297,16 @@ class Transaction(Records):
             "WHERE until IS NULL OR until > ? GROUP BY pool_id, kind, family, prefix_length",
             (self.now,),
         ).fetchall()
+
+    def excluded_size(self, pool: Pool, family: int) -> int:
+        """Number of a pool's addresses that are never handed out."""
+        self.flush_rows()
+        rows = self._store.execute(
+            "SELECT prefix_length, COUNT(*) FROM occupied WHERE pool_id = ? AND family = ? AND kind = 'excluded' "
+            "GROUP BY prefix_length",
+            (pool.id, family),
+        )
+        return sum(count << (FAMILY_BITS[family] - length) for length, count in rows)
 
     # -- subnets
 
