@@ -12,10 +12,10 @@ version_added: "0.2.0"
 author:
   - Shadownet engineers (@shadownet)
 description:
-  - Holds prefixes of a pool of kind V(shadow) for the predicted instances of a workload, in one run where there is room.
-    When an instance appears, M(shadownet.ipam.instance) gives it the prefix that waits for it.
-  - Asking again with a newer forecast converges. The reservation grows, shrinks (by prefixes that no instance has), and
-    moves in time; what changed is returned.
+  - Holds prefixes of a pool of kind V(shadow) for the predicted instances of a workload, in one run where there is
+    room. When an instance appears, M(shadownet.ipam.instance) gives it the prefix that waits for it.
+  - Asking again with a newer forecast converges. The reservation grows, shrinks (by prefixes that no instance has),
+    and moves in time; what changed is returned.
   - A reservation begins and ends by time. Instances that came for it outlive it.
 options:
   reservations:

@@ -3,15 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
 from ..model.errors import AllocationRefused, Conflict
 from ..model.pool import DEFAULT_ROUTING_DOMAIN, FAMILY_BITS, Block, Pool
-from ..model.reservation import DYNAMIC, RESERVED, SHADOW, Instance, Reservation, Reserved
+from ..model.reservation import DYNAMIC, RESERVED, SHADOW, Instance, InstanceRequest, Reservation, Reserved
 from ..model.subnet import ACTIVE, PENDING
 from .hold import refuse_held
 from .instance_lifecycle import MovedInstance, shown
@@ -22,33 +20,6 @@ from .strategies import STRATEGIES
 
 UNEXPECTED = "unexpected_scaling"
 """Kind of the audit event of an instance that no reservation served."""
-
-
-@dataclass(slots=True)
-class InstanceRequest:
-    """One checked instance as its creation is told.
-
-    Attributes:
-        name: the key, unique in the ledger.
-        prefix_length: of a prefix that is not reserved; a reserved one has its own. None for one address.
-        dynamic: may it have a prefix that was not reserved?
-        pools: where such a prefix comes from; empty for all provider pools that match.
-        parameter: where the caller wrote it, for errors.
-    """
-
-    name: str
-    workload: str
-    node: str | None = None
-    interface: str | None = None
-    next_hop: str | None = None
-    mac: str | None = None
-    location: str | None = None
-    security_profile: str | None = None
-    family: int = 4
-    prefix_length: int | None = None
-    pools: Sequence[str] = ()
-    dynamic: bool = True
-    parameter: str = "instances"
 
 
 class Created(NamedTuple):

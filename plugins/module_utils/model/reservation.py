@@ -127,3 +127,30 @@ class Instance:
     def routed(self) -> bool:
         """Whether its node has a route to it."""
         return self.node is not None and (self.interface is not None or self.next_hop is not None)
+
+
+@dataclass(slots=True)
+class InstanceRequest:
+    """One checked instance as its creation is told.
+
+    Attributes:
+        name: the key, unique in the ledger.
+        prefix_length: of a prefix that is not reserved; a reserved one has its own. None for one address.
+        dynamic: may it have a prefix that was not reserved?
+        pools: where such a prefix comes from; empty for all provider pools that match.
+        parameter: where the caller wrote it, for errors.
+    """
+
+    name: str
+    workload: str
+    node: str | None = None
+    interface: str | None = None
+    next_hop: str | None = None
+    mac: str | None = None
+    location: str | None = None
+    security_profile: str | None = None
+    family: int = 4
+    prefix_length: int | None = None
+    pools: Sequence[str] = ()
+    dynamic: bool = True
+    parameter: str = "instances"

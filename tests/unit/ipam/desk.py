@@ -13,7 +13,7 @@ from typing import Any
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.allocate import allocate
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.desired import Desired, desired_config
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_lifecycle import MovedInstance, delete
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import Created, InstanceRequest, create
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import Created, create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import Answer, Moved, node_result, release
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import verify_ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import declare_pools, remove_pools
@@ -24,6 +24,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.views import f
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.addresses import format_block, unpack
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.pool import Block
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 
 START = 1_800_000_000
 """Seconds since the epoch at which the desk's clock begins."""

@@ -198,3 +198,30 @@ def test_an_instance_that_moves_leaves_its_old_node(shadow: Desk) -> None:
     assert old.node.revision == before + 1
     assert [route.type for route in old.config.routes] == ["blackhole"]
     assert new.config.routes[-1].interface == "tap9"
+
+
+def test_a_lending_pool_gives_free_space_then_what_is_least_certain_and_begins_last(desk: Desk) -> None:
+    desk.pool("p", "10.1.0.0/29")
+    desk.pool("s", "10.200.0.0/29", kind="shadow", lend=True)
+    desk.get("full", 29)
+    desk.reserve(
+        web(2, name="sure", confidence=0.99),
+        web(1, name="late", begins=60, confidence=0.5),
+        web(1, name="soon", confidence=0.5),
+    )
+    assert desk.get("one", 30) == "10.200.0.4/30"
+    assert desk.get("two", 32) == "10.200.0.2/32"
+    with desk.ledger.snapshot() as transaction:
+        assert [item.name for item in transaction.reservations()] == ["sure", "soon"]
+        assert [item["name"] for item in transaction.events("kind = 'reservation.reclaimed'")] == ["late"]
+    desk.create("web-1")
+    with pytest.raises(AllocationRefused, match="full of what is in use"):
+        desk.get("three", 30)
+    assert [item["name"] for item in desk.subnets().values()] == ["full", "one", "two"]
+
+
+def test_a_pool_that_does_not_lend_keeps_its_space(shadow: Desk) -> None:
+    shadow.pool("p", "10.1.0.0/29")
+    shadow.get("full", 29)
+    with pytest.raises(AllocationRefused, match="kind: it is a shadow pool"):
+        shadow.get("one", 30)
