@@ -201,6 +201,11 @@ options:
                 description:
                   - Only packets of connections seen before, and errors that belong to them.
                 type: bool
+              tcp_flags:
+                description:
+                  - TCP flags that are all set in the packet, whatever the others are; V(syn,ack) for several.
+                  - Over NETCONF this is refused.
+                type: str
           default_action:
             description:
               - What happens to packets that no entry matches; V(drop) when not given.

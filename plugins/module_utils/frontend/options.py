@@ -54,7 +54,7 @@ def _lists() -> dict[str, dict[str, Any]]:
         "interface": {"type": "str"},
         "metric": {"type": "int"},
     }
-    matches = ("protocol", "source", "destination", "source_port", "destination_port")
+    matches = ("protocol", "source", "destination", "source_port", "destination_port", "tcp_flags")
     entry: dict[str, Any] = {
         "name": {"type": "str", "required": True},
         "action": {"type": "str", "choices": list(ACTIONS), "required": True},

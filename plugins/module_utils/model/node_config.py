@@ -20,6 +20,8 @@ INTERFACE_TYPES = ("bridge", "veth", "macvlan", "vxlan", "vlan")
 MACVLAN_MODES = ("bridge", "private", "vepa", "passthru")
 ROUTE_TYPES = ("unicast", "blackhole")
 ACTIONS = ("accept", "drop", "reject")
+TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+"""From the lowest bit of the header's octet to the highest (RFC 9293 section 3.1)."""
 PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "gre", "esp")
 FLOOR_METRIC = 4278198272
 """Metric of the blackhole floor on Linux: worse than any route that a person would set."""
@@ -98,6 +100,8 @@ class AccessEntry:
         source, destination: prefixes.
         source_port, destination_port: ``80`` or ``8000-8080`` (tcp, udp, sctp).
         established: only packets of connections seen before, and errors that belong to them.
+        tcp_flags: names of ``TCP_FLAGS`` with commas, in that order: all of them are set in the packet, whatever the
+            others are (protocol tcp).
     """
 
     name: str
@@ -108,6 +112,7 @@ class AccessEntry:
     source_port: str | None = None
     destination_port: str | None = None
     established: bool = False
+    tcp_flags: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,6 +425,23 @@ def _port_range(data: Mapping[str, Any], key: str, parameter: str) -> str | None
     return str(first) if first == last else f"{first}-{last}"
 
 
+def _flags(data: Mapping[str, Any], protocol: str | None, parameter: str) -> str | None:
+    value = _text(data, "tcp_flags", parameter)
+    if value is None:
+        return None
+    names = [one.strip() for one in value.split(",")]
+    unknown = [one for one in names if one not in TCP_FLAGS]
+    if unknown:
+        raise InvalidInput(
+            f"'{unknown[0]}' is not known.",
+            parameter=f"{parameter}.tcp_flags",
+            fix=f"Choose of {', '.join(TCP_FLAGS)}, with commas between them.",
+        )
+    if protocol != "tcp":
+        raise InvalidInput("needs protocol tcp.", parameter=f"{parameter}.tcp_flags")
+    return ",".join(one for one in TCP_FLAGS if one in names)
+
+
 _PROTOCOL_NUMBER = re.compile(r"0*(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[0-9]{1,2})\Z")
 
 
@@ -451,6 +473,7 @@ def _access_entry(data: Any, parameter: str) -> AccessEntry:
         source_port=ports[0],
         destination_port=ports[1],
         established=_flag(data, "established", parameter, False),
+        tcp_flags=_flags(data, protocol, parameter),
     )
 
 

@@ -165,6 +165,10 @@ def _entry(entry: AccessEntry, place: str) -> AccessEntry:
     ports = entry.source_port or entry.destination_port
     if ports and protocol not in ("tcp", "udp"):
         raise InvalidInput("over NETCONF ports need protocol tcp or udp.", parameter=place)
+    if entry.tcp_flags is not None:
+        raise InvalidInput(
+            "over NETCONF tcp_flags are not pushed.", parameter=f"{place}.tcp_flags", fix="Use established."
+        )
     if entry.established and protocol not in (None, "tcp"):
         raise InvalidInput("over NETCONF only TCP has established connections.", parameter=f"{place}.established")
     if protocol is not None and family_of(entry) is None and not ports and not entry.established:

@@ -96,6 +96,17 @@ def test_of_routes_to_one_prefix_the_best_stays() -> None:
             },
             "config.access_lists[0].entries[0].protocol: over NETCONF a protocol needs an address family",
         ),
+        (
+            {
+                "access_lists": [
+                    {
+                        "name": "shadownet-a",
+                        "entries": [{"name": "e", "action": "drop", "protocol": "tcp", "tcp_flags": "syn"}],
+                    }
+                ]
+            },
+            "config.access_lists[0].entries[0].tcp_flags: over NETCONF",
+        ),
     ],
 )
 def test_what_the_dialect_cannot_say_is_refused(config: dict[str, Any], words: str) -> None:
