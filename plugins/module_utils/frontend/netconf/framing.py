@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages on a NETCONF stream: end-of-message marks (RFC 6242, 4.3) and chunks (4.2).
+"""Messages on a NETCONF stream: end-of-message marks (RFC 6242, 4.3) and chunks (4.2), for clients and servers.
 
-Bytes are joined before anything decodes them: a chunk may end inside a character. Work grows with the stream's
-length only, and a message beyond the limit ends the session instead of the controller's memory.
+Bytes are joined before anything decodes them: a chunk may end inside a character. Work and memory grow with the
+stream's length only, however small its chunks are, and a message beyond the limit ends the session instead of the
+memory.
 """
 
 from __future__ import annotations
@@ -33,10 +34,9 @@ class Framer:
             limit: most octets of one message.
         """
         self.chunked = False
-        self._limit = limit
+        self.limit = limit
         self._buffer = bytearray()
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._message = bytearray()
         self._searched = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
@@ -72,21 +72,21 @@ class Framer:
                     raise FramingError(f"no chunk begins with {bytes(self._buffer[:20])!r}")
                 return None
             if head[1] is None:
+                if not self._message:
+                    raise FramingError("a message has no chunk")
                 del self._buffer[: head.end()]
-                message = b"".join(self._parts)
-                self._parts.clear()
-                self._size = 0
+                message = bytes(self._message)
+                self._message.clear()
                 return message
             size = int(head[1])
-            self._check(self._size + size)
+            self._check(len(self._message) + size)
             end = head.end() + size
             if len(self._buffer) < end:
                 return None
-            self._parts.append(bytes(self._buffer[head.end() : end]))
-            self._size += size
+            self._message += self._buffer[head.end() : end]
             del self._buffer[:end]
         return None
 
     def _check(self, size: int) -> None:
-        if size > self._limit:
-            raise FramingError(f"a message is longer than {self._limit:,} octets")
+        if size > self.limit:
+            raise FramingError(f"a message is longer than {self.limit:,} octets")
