@@ -215,7 +215,7 @@ options:
   transport:
     description:
       - The way to the node. V(netlink) speaks to the Linux kernel of the host where the module runs and needs nothing
-        there but Python and pyroute2.
+        there but Python.
       - V(netconf) speaks from the controller to any device that knows NETCONF (RFC 6241), in the words of O(dialect).
         Nothing runs on the device but its own NETCONF server.
     type: str
@@ -267,7 +267,7 @@ attributes:
     description: Shows what is ours on the node before and after.
 requirements:
   - python >= 3.11
-  - pyroute2 >= 0.9.7 on the node, for O(transport=netlink)
+  - pyroute2 >= 0.9.7 on the node, for O(netns)
   - ncclient >= 0.7.1 on the controller, for O(transport=netconf)
 notes:
   - With O(transport=netlink) it needs CAP_NET_ADMIN (root) on the node.
@@ -414,16 +414,13 @@ guarantees_missing:
   elements: str
 """
 
-from importlib.util import find_spec
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+from ansible.module_utils.basic import AnsibleModule
 
 from ..module_utils.frontend.options import REQUIRED_TOGETHER, argument_spec, run
 from ..module_utils.frontend.registry import open_transport
 from ..module_utils.model.errors import InvalidInput, ShadownetError
-
-MISSING = find_spec("pyroute2") is None
 
 
 def _run(module: AnsibleModule) -> dict[str, Any]:
@@ -439,8 +436,6 @@ def _run(module: AnsibleModule) -> dict[str, Any]:
 def main() -> None:
     """Entry point."""
     module = AnsibleModule(argument_spec=argument_spec(), supports_check_mode=True, required_together=REQUIRED_TOGETHER)
-    if MISSING and module.params["state"] != "rendered":
-        module.fail_json(msg=missing_required_lib("pyroute2"))
     try:
         module.exit_json(**_run(module))
     except ShadownetError as error:

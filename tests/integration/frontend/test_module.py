@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,18 @@ def test_push_check_diff_gather_and_delete(module: Playing) -> None:
     assert module(config=gathered, state="overridden").ok().changed == 0
     assert module(state="deleted").ok().changed == 1
     same(module.node, before)
+
+
+def test_the_node_needs_nothing_but_python(module: Playing, tmp_path: Path) -> None:
+    bare = tmp_path / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')  # the standard library alone
+    bare.chmod(0o755)
+    interpreter = ("-e", f"ansible_python_interpreter={bare}")
+    assert module(*interpreter, config=CONFIG).ok().changed == 1
+    assert module(*interpreter, config=CONFIG).ok().changed == 0
+    assert module.node.config()["interfaces"][0]["name"] == "sn1"
+    failed = module(*interpreter, config=CONFIG, netns="there").failed()
+    assert failed["msg"].startswith("netns: The Python library pyroute2")
 
 
 def test_rendered_says_what_would_be(module: Playing) -> None:

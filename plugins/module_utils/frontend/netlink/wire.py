@@ -118,10 +118,8 @@ def open_socket(protocol: int, netns: str | None) -> socket.socket:
     """A netlink socket, in the network namespace of that name or path if one is given.
 
     Raises:
-        NodeError: pyroute2 is missing, no such namespace, or no permission.
+        NodeError: see ``in_namespace``.
     """
-    if pyroute2_netns is None:
-        raise NodeError("The Python library pyroute2 is missing on this node.", fix="Install it: pip install pyroute2.")
     return in_namespace(netns, lambda: _open(protocol))
 
 
@@ -132,10 +130,16 @@ def in_namespace(netns: str | None, make: Callable[[], socket.socket]) -> socket
     socket and ends; the caller's threads never leave theirs.
 
     Raises:
-        NodeError: no such namespace, or no permission.
+        NodeError: no such namespace, no permission, or pyroute2 is missing.
     """
     if netns is None:
         return make()
+    if pyroute2_netns is None:
+        raise NodeError(
+            "The Python library pyroute2, which enters namespaces, is missing on this node.",
+            parameter="netns",
+            fix="Install it: pip install pyroute2.",
+        )
     made: list[socket.socket] = []
     failed: list[OSError] = []
 
