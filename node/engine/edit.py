@@ -1,0 +1,224 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""<edit-config> on a tree (RFC 6241, 7.2; RFC 7950, 7.5.8, 7.6.6, 7.7.9, 7.8.6).
+
+Only the edit is walked, never the datastore. What an operation other than merge wants is done node by node; what is
+left of the edit is then merged by libyang in one go.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from _libyang import lib
+from lxml import etree
+
+from . import choices, order, tree
+from .complaints import checked, fault_of
+from .edit_text import Marks, read_marks, text_of
+from .errors import BASE, Fault, RpcError
+from .paths import to_xml
+from .schema import Schema
+from .tree import NULL, LibyangRefused, Node, Tree
+
+DefaultOperation = Literal["merge", "replace", "none"]
+_OPERATIONS = {"merge", "replace", "create", "delete", "remove"}
+_GONE = {"delete", "remove"}
+
+
+def apply(schema: Schema, target: Tree, config: etree._Element, default: DefaultOperation) -> None:
+    """Change `target` as the children of `config` say; it may be partly changed when this raises.
+
+    Args:
+        config: the <config> of the request.
+
+    Raises:
+        Fault: see Appendix A of RFC 6241.
+    """
+    marks = read_marks(config)
+    text = text_of(config)
+    if default == "replace":
+        # The edit is the whole new content (RFC 6241, 7.2): nothing of the old is left to operate on.
+        target.free()
+        default = "merge"
+    options = lib.LYD_PARSE_NO_STATE | (lib.LYD_PARSE_OPAQ if marks.any else lib.LYD_PARSE_STRICT)
+    try:
+        change = tree.parse(schema.context, text, options)
+    except LibyangRefused:
+        raise fault_of(schema) from None
+    try:
+        walk = _Walk(schema, target, change, marks)
+        walk.level(change.first, _Place(None), default)
+        checked(schema, lambda: target.swallow(change))
+        walk.moves.carry_out(target)
+    finally:
+        change.free()
+
+
+@dataclass(slots=True)
+class _Place:
+    """Where in the target the walk is: below `parent`, at the top (None), or below something that is not there."""
+
+    parent: Node | None
+    missing: bool = False
+
+
+class _Walk:
+    def __init__(self, schema: Schema, target: Tree, change: Tree, marks: Marks) -> None:
+        self._schema = schema
+        self._target = target
+        self._change = change
+        self._marks = marks
+        self.moves = order.Moves(schema, always=marks.insert)
+
+    def level(self, first: Node, place: _Place, inherited: str) -> None:
+        for node in tree.siblings(first):
+            if not node.schema:
+                self._as_written(node, place, inherited)
+                continue
+            self._node(node, place, inherited)
+
+    def _first(self, place: _Place) -> Node:
+        if place.missing:
+            return NULL
+        return self._target.first if place.parent is None else lib.lyd_child(place.parent)
+
+    def _node(self, node: Node, place: _Place, inherited: str) -> None:
+        model = node.schema
+        operation, at = self._marked(node, inherited) if node.meta else (inherited, None)
+        found = tree.same(self._first(place), node)
+        # A node with the default flag is not in the datastore, it only is in effect (RFC 6243, 2.3: explicit).
+        exists = bool(found) and not found.flags & lib.LYD_DEFAULT
+        if model.flags & lib.LYS_KEY:
+            if operation in _GONE and operation != inherited:
+                raise self._fault("bad-attribute", "The key of a list entry cannot be removed.", node, "operation")
+            return
+        self._once(node)
+        if operation in _GONE:
+            self._remove(node, found if exists else NULL, operation)
+            return
+        if operation == "create" and exists:
+            raise self._fault("data-exists", "create: it exists already.", node)
+        if operation == "none":
+            self._none(node, found, exists, place)
+            return
+        if model.parent and model.parent.nodetype & choices.CASES:
+            self._clear_rivals(node, place)
+        ordered = bool(model.flags & lib.LYS_ORDBY_USER) and bool(model.nodetype & (lib.LYS_LIST | lib.LYS_LEAFLIST))
+        if at is not None or (ordered and self._marks.insert):
+            self.moves.note(node, at, exists=exists, ordered=ordered)
+        if model.nodetype & tree.TERM:
+            return
+        if operation == "replace" and found:
+            for child in tree.children(found):
+                if not (child.schema and child.schema.flags & lib.LYS_KEY):
+                    lib.lyd_free_tree(child)
+        below = _Place(found or None, missing=not found)
+        if found or self._marks.any:
+            self.level(lib.lyd_child(node), below, operation)
+
+    def _none(self, node: Node, found: Node, exists: bool, place: _Place) -> None:
+        model = node.schema
+        always_there = model.nodetype & lib.LYS_CONTAINER and not model.flags & lib.LYS_PRESENCE
+        if not exists and not (always_there and not place.missing):
+            raise self._fault("data-missing", "There is no such data, and the operation is none.", node)
+        if model.nodetype & tree.TERM:
+            # Its value must not be merged.
+            self._change.remove(node)
+            return
+        self.level(lib.lyd_child(node), _Place(found or None, missing=not found), "none")
+        if always_there and not found and not lib.lyd_child(node):
+            self._change.remove(node)
+
+    def _remove(self, node: Node, found: Node, operation: str) -> None:
+        if found:
+            self._target.remove(found)
+        elif operation == "delete":
+            raise self._fault("data-missing", "delete: there is no such data.", node)
+        self._change.remove(node)
+
+    def _clear_rivals(self, node: Node, place: _Place) -> None:
+        """Data of one case takes the place of the data of the others (RFC 7950, 7.9)."""
+        for rival in choices.rivals(node.schema):
+            other = tree.instance(tree.lib.lyd_first_sibling(node), rival)
+            if other and not self._is_removal(other):
+                raise self._fault("bad-element", "The edit has data of two cases of one choice.", node)
+            if place.missing:
+                continue
+            while found := tree.instance(self._first(place), rival):
+                self._target.remove(found)
+
+    def _is_removal(self, node: Node) -> bool:
+        return any(
+            name == "operation" and tree.meta_value(node, item) in _GONE for _module, name, item in tree.metadata(node)
+        )
+
+    def _marked(self, node: Node, inherited: str) -> tuple[str, order.Wanted | None]:
+        operation = inherited
+        words: dict[str, str] = {}
+        default_tag = False
+        for module, name, item in tree.metadata(node):
+            value = tree.meta_value(node, item)
+            if module == "ietf-netconf" and name == "operation":
+                operation = value
+            elif module == "yang":
+                words[name] = value
+            elif module == "ietf-netconf-with-defaults" and name == "default":
+                default_tag = value == "true"
+            lib.lyd_free_meta_single(item)
+        if default_tag and operation not in _GONE:
+            operation = self._back_to_default(node)
+        if not words:
+            return operation, None
+        if "insert" not in words:
+            name = next(iter(words))
+            raise self._fault("unknown-attribute", f"'{name}' goes with insert='before' or 'after' only.", node, name)
+        if not (node.schema.flags & lib.LYS_ORDBY_USER):
+            raise self._fault("unknown-attribute", "insert: this list is not ordered by the user.", node, "insert")
+        return operation, order.Wanted(words["insert"], words.get("key"), words.get("value"))
+
+    def _back_to_default(self, node: Node) -> str:
+        """A node tagged as default goes back to its default, which its value must be (RFC 6243, 4.5.2)."""
+        if not choices.is_schema_default(node):
+            raise self._fault("invalid-value", "default='true': this is not the default value.", node)
+        node.flags &= ~lib.LYD_DEFAULT
+        return "remove"
+
+    def _as_written(self, node: Node, place: _Place, inherited: str) -> None:
+        """A node that libyang could only keep as text: a leaf to be removed needs no value, all else is an error."""
+        namespace, name, _value, attributes = tree.opaque(node)
+        operation = attributes.get((BASE, "operation"), inherited)
+        parent = node.parent.schema if node.parent else NULL
+        model = choices.child_of(self._schema, parent, namespace, name)
+        if not (operation in _GONE and model and model.nodetype & lib.LYS_LEAF and not lib.lyd_child(node)):
+            checked(self._schema, lambda: tree.complain(node))
+        if model.flags & lib.LYS_CONFIG_R or model.flags & lib.LYS_KEY:
+            raise self._fault("bad-attribute", f"'{name}' cannot be removed.", node.parent, "operation")
+        found = tree.instance(self._first(place), model)
+        if found and not found.flags & lib.LYD_DEFAULT:
+            self._target.remove(found)
+        elif operation == "delete":
+            above = tree.path_of(node.parent) if node.parent else ""
+            raise self._fault_at("data-missing", "delete: there is no such data.", f"{above}/{tree.name_of(model)}")
+        self._change.remove(node)
+
+    def _once(self, node: Node) -> None:
+        """The same node twice in one edit: which one is meant?"""
+        siblings = lib.lyd_child(node.parent) if node.parent else self._change.first
+        if tree.same(siblings, node) != node:
+            raise self._fault("bad-element", "The edit names this node twice.", node)
+
+    def _fault(self, tag: str, message: str, node: Node, attribute: str | None = None) -> Fault:
+        return self._fault_at(tag, message, tree.path_of(node), attribute)
+
+    def _fault_at(self, tag: str, message: str, path: str, attribute: str | None = None) -> Fault:
+        where, namespaces = to_xml(self._schema, path)
+        info: list[tuple[str, Any]] = [("bad-attribute", attribute)] if attribute else []
+        if attribute or tag in ("bad-element", "invalid-value"):
+            info.append(("bad-element", where.rpartition("/")[2].partition("[")[0].rpartition(":")[2]))
+        return Fault(RpcError(tag, message, path=where, namespaces=namespaces, info=info))
+
+
+def known_operation(value: str) -> bool:
+    """Whether the attribute `operation` may have this value."""
+    return value in _OPERATIONS

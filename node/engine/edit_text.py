@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The XML of an edit before libyang reads it: which attributes it has, and its text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lxml import etree
+
+from .errors import BASE, Fault, RpcError
+from .message import qualified
+
+YANG = "urn:ietf:params:xml:ns:yang:1"
+WITH_DEFAULTS = "urn:ietf:params:xml:ns:netconf:default:1.0"
+_OPERATION = f"{{{BASE}}}operation"
+_INSERT = f"{{{YANG}}}insert"
+_ALLOWED = {
+    _OPERATION: {"merge", "replace", "create", "delete", "remove"},
+    _INSERT: {"first", "last", "before", "after"},
+    f"{{{YANG}}}key": None,
+    f"{{{YANG}}}value": None,
+    f"{{{WITH_DEFAULTS}}}default": {"true", "false", "1", "0"},
+}
+_ATTRIBUTES = etree.XPath("descendant::*[@*]")
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """Whether an edit has attributes at all, and whether it inserts."""
+
+    any: bool
+    insert: bool
+
+
+def read_marks(config: etree._Element) -> Marks:
+    """Checks all attributes below <config>.
+
+    Raises:
+        Fault: ``unknown-attribute`` or ``bad-attribute``.
+    """
+    marked = insert = False
+    for element in _ATTRIBUTES(config):
+        for name, value in element.attrib.items():
+            if name not in _ALLOWED:
+                raise _refused("unknown-attribute", f"Attribute '{name}' is unknown.", element, name)
+            values = _ALLOWED[name]
+            if values is not None and value not in values:
+                known = ", ".join(sorted(values))
+                raise _refused("bad-attribute", f"'{value}' is none of: {known}.", element, name)
+            insert = insert or name == _INSERT
+            marked = True
+    return Marks(marked, insert)
+
+
+def text_of(config: etree._Element) -> bytes:
+    """The children as text, each with the namespaces that are in scope.
+
+    Raises:
+        Fault: text stands where elements must.
+    """
+    if (config.text or "").strip() or any((child.tail or "").strip() for child in config):
+        raise Fault(RpcError("bad-element", "<config> holds elements only.", info=[("bad-element", "config")]))
+    return b"".join(etree.tostring(child, with_tail=False) for child in config)
+
+
+def _refused(tag: str, message: str, element: etree._Element, name: str) -> Fault:
+    info = [("bad-attribute", etree.QName(name).localname), ("bad-element", qualified(element)[1])]
+    return Fault(RpcError(tag, message, info=info))
