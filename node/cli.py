@@ -14,7 +14,7 @@ from .privileges import PrivilegeError
 from .sample import SAMPLE
 from .say import answer, say
 from .settings import load_settings
-from .supervise import owner_of, run
+from .supervise import check_folder, owner_of, run
 
 _EXAMPLES = """\
 examples:
@@ -61,13 +61,13 @@ def _check(config: Path) -> int:
     from .keys import accounts, server_keys  # noqa: PLC0415  # needs the extra; the other commands can say so
 
     settings = load_settings(config)
-    owner_of(settings.user)
-    server_keys(read_host_keys(settings.host_keys))
+    owner = owner_of(settings.user)
+    server_keys(read_host_keys(settings.host_keys, owner.uid if owner else None))
     users = accounts(settings.users)
-    folder = settings.startup.file.parent
-    if not folder.is_dir():
-        raise InvalidInput(f"there is no folder {folder}.", parameter="startup.file", fix=f"mkdir {folder}")
-    words = ", ".join(f"{user.name} ({user.access}, {len(user.keys)} keys)" for user in users.values())
+    check_folder(settings)
+    words = ", ".join(
+        f"{user.name} ({user.access}, {len(user.keys)} key{'s'[: len(user.keys) > 1]})" for user in users.values()
+    )
     answer(f"{config} is good. Users: {words}\n")
     return 0
 

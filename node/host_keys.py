@@ -13,16 +13,19 @@ from ..plugins.module_utils.model.errors import InvalidInput
 _LARGEST = 2**20
 
 
-def read_host_keys(paths: Iterable[Path]) -> tuple[bytes, ...]:
+def read_host_keys(paths: Iterable[Path], owner: int | None = None) -> tuple[bytes, ...]:
     """The content of these files.
+
+    Args:
+        owner: number of a user who may own them, beside root and whoever calls.
 
     Raises:
         InvalidInput: a file cannot be read, belongs to somebody else, or others may open it.
     """
-    return tuple(_read(path, f"host_keys[{at}]") for at, path in enumerate(paths))
+    return tuple(_read(path, owner, f"host_keys[{at}]") for at, path in enumerate(paths))
 
 
-def _read(path: Path, where: str) -> bytes:
+def _read(path: Path, owner: int | None, where: str) -> bytes:
     try:
         with path.open("rb") as file:
             found = os.fstat(file.fileno())
@@ -33,7 +36,7 @@ def _read(path: Path, where: str) -> bytes:
             parameter=where,
             fix=f"Make a key: ssh-keygen -q -t ed25519 -N '' -f {path}",
         ) from None
-    if found.st_uid not in (0, os.geteuid()):
+    if found.st_uid not in (0, os.geteuid(), owner):
         raise InvalidInput(f"{path} belongs to another user.", parameter=where, fix=f"chown root {path}")
     mode = stat.S_IMODE(found.st_mode)
     if mode & 0o077:

@@ -38,8 +38,9 @@ def run(config: Path) -> int:
         PrivilegeError: a right is missing.
     """
     settings = load_settings(config)
-    host_keys = read_host_keys(settings.host_keys)
     owner = owner_of(settings.user)
+    check_folder(settings)
+    host_keys = read_host_keys(settings.host_keys, owner.uid if owner else None)
     sockets = bind_all(settings.listen)
     ours, theirs = socket.socketpair()
     parent = os.getpid()
@@ -79,6 +80,21 @@ def owner_of(user: str | None) -> Owner | None:
             fix=f"Make it: useradd --system --home-dir /var/lib/shadownet-node --shell /usr/sbin/nologin {user}",
         ) from None
     return Owner(found.pw_uid, found.pw_gid)
+
+
+def check_folder(settings: Settings) -> None:
+    """Looks for the folder of the startup file.
+
+    Raises:
+        InvalidInput: it is not there, and every commit would fail.
+    """
+    folder = settings.startup.file.parent
+    if not folder.is_dir():
+        raise InvalidInput(
+            f"there is no folder {folder}.",
+            parameter="startup.file",
+            fix=f"Make it for the user that the server runs as: install -d -o {settings.user or 'USER'} {folder}",
+        )
 
 
 def _child(
