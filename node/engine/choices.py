@@ -11,7 +11,7 @@ from .schema import Schema
 from .tree import NULL, Node, value_of
 
 CASES = lib.LYS_CASE | lib.LYS_CHOICE
-_rivals: dict[int, list[Any]] = {}
+_rivals: dict[Any, list[Any]] = {}
 
 
 def rivals(model: Any) -> list[Any]:
@@ -19,22 +19,20 @@ def rivals(model: Any) -> list[Any]:
 
     Models live as long as the process, so what was found once is kept.
     """
-    key = int(ffi.cast("uintptr_t", model))
-    if key not in _rivals:
+    if model not in _rivals:
         found: list[Any] = []
         inner = model
         outer = model.parent
         while outer and outer.nodetype & CASES:
             if outer.nodetype & lib.LYS_CHOICE:
-                own = int(ffi.cast("uintptr_t", inner))
                 case = lib.lysc_node_child(outer)
                 while case:
-                    if int(ffi.cast("uintptr_t", case)) != own:
+                    if case != inner:
                         found.extend(_data_nodes(case))
                     case = case.next
             inner, outer = outer, outer.parent
-        _rivals[key] = found
-    return _rivals[key]
+        _rivals[model] = found
+    return _rivals[model]
 
 
 def child_of(schema: Schema, parent: Any, namespace: str, name: str) -> Any:
@@ -46,14 +44,14 @@ def child_of(schema: Schema, parent: Any, namespace: str, name: str) -> Any:
     return lib.lys_find_child(parent, cdata, name.encode(), 0, 0, 0)
 
 
-def is_schema_default(node: Node) -> bool:
+def is_schema_default(schema: Schema, node: Node) -> bool:
     """Whether a leaf's value is the default that its model gives."""
     if not node.schema.nodetype & lib.LYS_LEAF:
         return False
     default = ffi.cast("struct lysc_node_leaf *", node.schema).dflt
     if not default:
         return False
-    canonical = lib.lyd_value_get_canonical(node.schema.module.ctx, default)
+    canonical = lib.lyd_value_get_canonical(schema.context.cdata, default)
     return bool(ffi.string(canonical).decode() == value_of(node))
 
 

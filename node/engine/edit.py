@@ -15,14 +15,13 @@ from lxml import etree
 
 from . import choices, order, tree
 from .complaints import checked, fault_of
-from .edit_text import Marks, read_marks, text_of
+from .edit_text import Marks, named, read_marks, text_of, without_bare_removals
 from .errors import BASE, Fault, RpcError
 from .paths import to_xml
 from .schema import Schema
 from .tree import NULL, LibyangRefused, Node, Tree
 
 DefaultOperation = Literal["merge", "replace", "none"]
-_OPERATIONS = {"merge", "replace", "create", "delete", "remove"}
 _GONE = {"delete", "remove"}
 
 
@@ -41,18 +40,42 @@ def apply(schema: Schema, target: Tree, config: etree._Element, default: Default
         # The edit is the whole new content (RFC 6241, 7.2): nothing of the old is left to operate on.
         target.free()
         default = "merge"
-    options = lib.LYD_PARSE_NO_STATE | (lib.LYD_PARSE_OPAQ if marks.any else lib.LYD_PARSE_STRICT)
+    options = lib.LYD_PARSE_NO_STATE | (lib.LYD_PARSE_OPAQ if marks.bare_removal else lib.LYD_PARSE_STRICT)
     try:
         change = tree.parse(schema.context, text, options)
     except LibyangRefused:
-        raise fault_of(schema) from None
+        raise named(fault_of(schema), config) from None
     try:
         walk = _Walk(schema, target, change, marks)
-        walk.level(change.first, _Place(None), default)
+        try:
+            walk.level(change.first, _Place(None), default)
+        except _NotParsed as found:
+            raise _why(schema, config, found.node) from None
         checked(schema, lambda: target.swallow(change))
         walk.moves.carry_out(target)
     finally:
         change.free()
+
+
+class _NotParsed(Exception):
+    """libyang could keep a node of the edit only as text, and nothing allows that."""
+
+    def __init__(self, node: Node) -> None:
+        super().__init__()
+        self.node = node
+
+
+def _why(schema: Schema, config: etree._Element, node: Node) -> Fault:
+    """What is wrong with an edit of which a part could not be parsed."""
+    try:
+        # A strict parser tells the place; it just must not see leaves that are named without a value to be removed.
+        tree.parse(
+            schema.context, text_of(without_bare_removals(config)), lib.LYD_PARSE_NO_STATE | lib.LYD_PARSE_STRICT
+        )
+        tree.complain(node)
+    except LibyangRefused:
+        return named(fault_of(schema), config)
+    return Fault(RpcError("invalid-value", "The edit is not what the models say."))
 
 
 @dataclass(slots=True)
@@ -85,41 +108,45 @@ class _Walk:
 
     def _node(self, node: Node, place: _Place, inherited: str) -> None:
         model = node.schema
-        operation, at = self._marked(node, inherited) if node.meta else (inherited, None)
-        found = tree.same(self._first(place), node)
-        # A node with the default flag is not in the datastore, it only is in effect (RFC 6243, 2.3: explicit).
-        exists = bool(found) and not found.flags & lib.LYD_DEFAULT
-        if model.flags & lib.LYS_KEY:
+        flags = model.flags
+        operation, at = self._marked(node, inherited) if self._marks.any else (inherited, None)
+        if flags & tree.KEY:
             if operation in _GONE and operation != inherited:
                 raise self._fault("bad-attribute", "The key of a list entry cannot be removed.", node, "operation")
             return
+        found = tree.same(self._first(place), node)
+        # A node with the default flag is not in the datastore, it only is in effect (RFC 6243, 2.3: explicit).
+        exists = bool(found) and not found.flags & tree.DEFAULT
         self._once(node)
         if operation in _GONE:
             self._remove(node, found if exists else NULL, operation)
-            return
-        if operation == "create" and exists:
-            raise self._fault("data-exists", "create: it exists already.", node)
-        if operation == "none":
+        elif operation == "none":
             self._none(node, found, exists, place)
-            return
+        else:
+            if operation == "create" and exists:
+                raise self._fault("data-exists", "create: it exists already.", node)
+            if self._marks.insert:
+                ordered = bool(flags & tree.USER_ORDERED and model.nodetype & tree.SEVERAL)
+                self.moves.note(node, at, exists=exists, ordered=ordered)
+            self._set(node, found, place, operation)
+
+    def _set(self, node: Node, found: Node, place: _Place, operation: str) -> None:
+        model = node.schema
         if model.parent and model.parent.nodetype & choices.CASES:
             self._clear_rivals(node, place)
-        ordered = bool(model.flags & lib.LYS_ORDBY_USER) and bool(model.nodetype & (lib.LYS_LIST | lib.LYS_LEAFLIST))
-        if at is not None or (ordered and self._marks.insert):
-            self.moves.note(node, at, exists=exists, ordered=ordered)
         if model.nodetype & tree.TERM:
             return
         if operation == "replace" and found:
             for child in tree.children(found):
-                if not (child.schema and child.schema.flags & lib.LYS_KEY):
+                if not child.schema.flags & tree.KEY:
                     lib.lyd_free_tree(child)
-        below = _Place(found or None, missing=not found)
+        # What is all new and has no attributes is for libyang to merge.
         if found or self._marks.any:
-            self.level(lib.lyd_child(node), below, operation)
+            self.level(lib.lyd_child(node), _Place(found or None, missing=not found), operation)
 
     def _none(self, node: Node, found: Node, exists: bool, place: _Place) -> None:
         model = node.schema
-        always_there = model.nodetype & lib.LYS_CONTAINER and not model.flags & lib.LYS_PRESENCE
+        always_there = model.nodetype & tree.CONTAINER and not model.flags & tree.PRESENCE
         if not exists and not (always_there and not place.missing):
             raise self._fault("data-missing", "There is no such data, and the operation is none.", node)
         if model.nodetype & tree.TERM:
@@ -140,7 +167,7 @@ class _Walk:
     def _clear_rivals(self, node: Node, place: _Place) -> None:
         """Data of one case takes the place of the data of the others (RFC 7950, 7.9)."""
         for rival in choices.rivals(node.schema):
-            other = tree.instance(tree.lib.lyd_first_sibling(node), rival)
+            other = tree.instance(lib.lyd_first_sibling(node), rival)
             if other and not self._is_removal(other):
                 raise self._fault("bad-element", "The edit has data of two cases of one choice.", node)
             if place.missing:
@@ -150,38 +177,36 @@ class _Walk:
 
     def _is_removal(self, node: Node) -> bool:
         return any(
-            name == "operation" and tree.meta_value(node, item) in _GONE for _module, name, item in tree.metadata(node)
+            name == "operation" and tree.meta_value(self._schema.context, item) in _GONE
+            for _module, name, item in tree.metadata(node)
         )
 
     def _marked(self, node: Node, inherited: str) -> tuple[str, order.Wanted | None]:
         operation = inherited
         words: dict[str, str] = {}
-        default_tag = False
         for module, name, item in tree.metadata(node):
-            value = tree.meta_value(node, item)
+            value = tree.meta_value(self._schema.context, item)
             if module == "ietf-netconf" and name == "operation":
                 operation = value
             elif module == "yang":
                 words[name] = value
-            elif module == "ietf-netconf-with-defaults" and name == "default":
-                default_tag = value == "true"
             lib.lyd_free_meta_single(item)
-        if default_tag and operation not in _GONE:
+        # libyang keeps the attribute default='true' of RFC 6243 as this flag.
+        if node.flags & tree.DEFAULT and node.schema.nodetype & tree.TERM and operation not in _GONE:
             operation = self._back_to_default(node)
         if not words:
             return operation, None
         if "insert" not in words:
             name = next(iter(words))
             raise self._fault("unknown-attribute", f"'{name}' goes with insert='before' or 'after' only.", node, name)
-        if not (node.schema.flags & lib.LYS_ORDBY_USER):
+        if not (node.schema.flags & tree.USER_ORDERED):
             raise self._fault("unknown-attribute", "insert: this list is not ordered by the user.", node, "insert")
         return operation, order.Wanted(words["insert"], words.get("key"), words.get("value"))
 
     def _back_to_default(self, node: Node) -> str:
         """A node tagged as default goes back to its default, which its value must be (RFC 6243, 4.5.2)."""
-        if not choices.is_schema_default(node):
+        if not choices.is_schema_default(self._schema, node):
             raise self._fault("invalid-value", "default='true': this is not the default value.", node)
-        node.flags &= ~lib.LYD_DEFAULT
         return "remove"
 
     def _as_written(self, node: Node, place: _Place, inherited: str) -> None:
@@ -191,20 +216,20 @@ class _Walk:
         parent = node.parent.schema if node.parent else NULL
         model = choices.child_of(self._schema, parent, namespace, name)
         if not (operation in _GONE and model and model.nodetype & lib.LYS_LEAF and not lib.lyd_child(node)):
-            checked(self._schema, lambda: tree.complain(node))
-        if model.flags & lib.LYS_CONFIG_R or model.flags & lib.LYS_KEY:
-            raise self._fault("bad-attribute", f"'{name}' cannot be removed.", node.parent, "operation")
+            raise _NotParsed(node)
+        if model.flags & lib.LYS_CONFIG_R or model.flags & tree.KEY:
+            raise self._fault("bad-attribute", f"'{name}' cannot be removed.", tree.parent_of(node), "operation")
         found = tree.instance(self._first(place), model)
-        if found and not found.flags & lib.LYD_DEFAULT:
+        if found and not found.flags & tree.DEFAULT:
             self._target.remove(found)
         elif operation == "delete":
-            above = tree.path_of(node.parent) if node.parent else ""
+            above = tree.path_of(tree.parent_of(node)) if node.parent else ""
             raise self._fault_at("data-missing", "delete: there is no such data.", f"{above}/{tree.name_of(model)}")
         self._change.remove(node)
 
     def _once(self, node: Node) -> None:
         """The same node twice in one edit: which one is meant?"""
-        siblings = lib.lyd_child(node.parent) if node.parent else self._change.first
+        siblings = node.parent.child if node.parent else self._change.first
         if tree.same(siblings, node) != node:
             raise self._fault("bad-element", "The edit names this node twice.", node)
 
@@ -217,8 +242,3 @@ class _Walk:
         if attribute or tag in ("bad-element", "invalid-value"):
             info.append(("bad-element", where.rpartition("/")[2].partition("[")[0].rpartition(":")[2]))
         return Fault(RpcError(tag, message, path=where, namespaces=namespaces, info=info))
-
-
-def known_operation(value: str) -> bool:
-    """Whether the attribute `operation` may have this value."""
-    return value in _OPERATIONS

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from copy import deepcopy
+from dataclasses import dataclass, replace
 
 from lxml import etree
 
@@ -21,15 +22,17 @@ _ALLOWED = {
     f"{{{YANG}}}value": None,
     f"{{{WITH_DEFAULTS}}}default": {"true", "false", "1", "0"},
 }
+_GONE = {"delete", "remove"}
 _ATTRIBUTES = etree.XPath("descendant::*[@*]")
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Whether an edit has attributes at all, and whether it inserts."""
+    """Whether an edit has attributes at all, whether it inserts, and whether it names what is to go without a value."""
 
     any: bool
     insert: bool
+    bare_removal: bool
 
 
 def read_marks(config: etree._Element) -> Marks:
@@ -38,7 +41,7 @@ def read_marks(config: etree._Element) -> Marks:
     Raises:
         Fault: ``unknown-attribute`` or ``bad-attribute``.
     """
-    marked = insert = False
+    marked = insert = bare = False
     for element in _ATTRIBUTES(config):
         for name, value in element.attrib.items():
             if name not in _ALLOWED:
@@ -49,7 +52,8 @@ def read_marks(config: etree._Element) -> Marks:
                 raise _refused("bad-attribute", f"'{value}' is none of: {known}.", element, name)
             insert = insert or name == _INSERT
             marked = True
-    return Marks(marked, insert)
+            bare = bare or (value in _GONE and _is_bare(element))
+    return Marks(marked, insert, bare)
 
 
 def text_of(config: etree._Element) -> bytes:
@@ -61,6 +65,32 @@ def text_of(config: etree._Element) -> bytes:
     if (config.text or "").strip() or any((child.tail or "").strip() for child in config):
         raise Fault(RpcError("bad-element", "<config> holds elements only.", info=[("bad-element", "config")]))
     return b"".join(etree.tostring(child, with_tail=False) for child in config)
+
+
+def without_bare_removals(config: etree._Element) -> etree._Element:
+    """A copy without the elements that are named only to be removed, with neither value nor content."""
+    copied = deepcopy(config)
+    for element in list(_ATTRIBUTES(copied)):
+        if element.get(_OPERATION) in _GONE and _is_bare(element):
+            element.getparent().remove(element)
+    return copied
+
+
+def named(found: Fault, config: etree._Element) -> Fault:
+    """The Fault with the element that has an unknown namespace: libyang tells the namespace only."""
+    errors = []
+    for error in found.errors:
+        info = dict(error.info)
+        if "bad-namespace" in info:
+            element = next(config.iter(f"{{{info['bad-namespace']}}}*"), None)
+            if element is not None:
+                info["bad-element"] = qualified(element)[1]
+        errors.append(replace(error, info=tuple(info.items())))
+    return Fault(*errors)
+
+
+def _is_bare(element: etree._Element) -> bool:
+    return not len(element) and not (element.text or "").strip()
 
 
 def _refused(tag: str, message: str, element: etree._Element, name: str) -> Fault:

@@ -68,7 +68,7 @@ class Moves:
         for path, wanted in self._wanted:
             node = target.find(path)
             parent = node.parent
-            first = lib.lyd_child(parent) if parent else target.first
+            first = parent.child if parent else target.first
             if wanted.insert in ("before", "after"):
                 anchor = self._anchor(first, node, wanted, path)
                 if anchor != node:

@@ -15,17 +15,16 @@ import cffi
 import libyang
 from _libyang import ffi, lib
 
-# Functions and structures that libyang 2 has and the binding does not name (tree_data.h).
+# What libyang 2 has and the binding does not name (tree_data.h).
 _more = cffi.FFI()
 _more.cdef("""
-    int lyd_find_sibling_first(const void *siblings, const void *target, void **match);
-    int lyd_find_sibling_val(const void *siblings, const void *schema, const char *key_or_value, size_t len,
-                             void **match);
-    int lyd_insert_before(void *sibling, void *node);
-    int lyd_insert_after(void *sibling, void *node);
-    int lyd_insert_sibling(void *sibling, void *node, void **first);
-    int lyd_parse_opaq_error(const void *node);
-    int lyd_compare_siblings(const void *one, const void *other, uint32_t options);
+    void lyd_find_sibling_first(void);
+    void lyd_find_sibling_val(void);
+    void lyd_insert_before(void);
+    void lyd_insert_after(void);
+    void lyd_insert_sibling(void);
+    void lyd_parse_opaq_error(void);
+    void lyd_compare_siblings(void);
     struct opaque_name { const char *name; const char *prefix; const char *module_ns; };
     struct attribute {
         void *parent; struct attribute *next; struct opaque_name name; const char *value;
@@ -40,6 +39,27 @@ _more.cdef("""
 # The binding's own file leads to the very library that it has loaded.
 _lib = _more.dlopen(_libyang.__file__)
 
+
+def _function(name: str, kind: str) -> Any:
+    """A function of the library with the binding's own types, so that no pointer needs to be converted."""
+    return ffi.cast(kind, int(_more.cast("uintptr_t", _more.addressof(_lib, name))))
+
+
+_find_first = _function(
+    "lyd_find_sibling_first", "int(*)(const struct lyd_node *, const struct lyd_node *, struct lyd_node **)"
+)
+_find_value = _function(
+    "lyd_find_sibling_val",
+    "int(*)(const struct lyd_node *, const struct lysc_node *, const char *, size_t, struct lyd_node **)",
+)
+_before = _function("lyd_insert_before", "int(*)(struct lyd_node *, struct lyd_node *)")
+_after = _function("lyd_insert_after", "int(*)(struct lyd_node *, struct lyd_node *)")
+_beside = _function("lyd_insert_sibling", "int(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
+_opaque_error = _function("lyd_parse_opaq_error", "int(*)(const struct lyd_node *)")
+_compare = _function("lyd_compare_siblings", "int(*)(const struct lyd_node *, const struct lyd_node *, uint32_t)")
+# One place for results is enough: nothing here runs in two threads.
+_found = ffi.new("struct lyd_node **")
+
 # Without this the errors of libyang have no path.
 lib.ly_set_log_clb(ffi.NULL, 1)
 
@@ -48,6 +68,11 @@ Node = Any
 """A C pointer to one node of a tree; as long as its tree lives."""
 
 SHRINK = lib.LYD_PRINT_WITHSIBLINGS | lib.LYD_PRINT_SHRINK
+# The library's constants, as numbers: looking them up costs as much as a call.
+LIST, LEAFLIST, CONTAINER = int(lib.LYS_LIST), int(lib.LYS_LEAFLIST), int(lib.LYS_CONTAINER)
+SEVERAL = LIST | LEAFLIST
+DEFAULT = int(lib.LYD_DEFAULT)
+KEY, USER_ORDERED, PRESENCE = int(lib.LYS_KEY), int(lib.LYS_ORDBY_USER), int(lib.LYS_PRESENCE)
 TERM = lib.LYS_LEAF | lib.LYS_LEAFLIST
 MERGE_DESTRUCT = lib.LYD_MERGE_DESTRUCT
 
@@ -153,7 +178,7 @@ class Tree:
         """Whether both say the same, order of user-ordered lists included; implicit defaults count as values."""
         if not self.first or not other.first:
             return not self.first and not other.first
-        return bool(_lib.lyd_compare_siblings(pointer(self.first), pointer(other.first), 1) == lib.LY_SUCCESS)
+        return bool(_compare(self.first, other.first, 1) == 0)
 
 
 def parse(context: libyang.Context, text: bytes, options: int, form: int = lib.LYD_XML) -> Tree:
@@ -199,44 +224,48 @@ def siblings(node: Node) -> Iterator[Node]:
         node = following
 
 
-def pointer(node: Node) -> Any:
-    """The same address for the second set of functions."""
-    return _more.cast("void *", int(ffi.cast("uintptr_t", node)))
+def parent_of(node: Node) -> Node:
+    """The node above, or NULL."""
+    return ffi.cast("struct lyd_node *", node.parent)
 
 
 def same(first: Node, node: Node) -> Node:
-    """The instance among `first` and its siblings that is the same node as `node` of another tree, or NULL."""
+    """The instance among `first` and its siblings that stands where `node` does in its own tree, or NULL."""
     if not first:
         return NULL
-    found = _more.new("void **")
-    code = _lib.lyd_find_sibling_first(pointer(first), pointer(node), found)
-    return _back(found[0]) if code == lib.LY_SUCCESS else NULL
+    model = node.schema
+    # A leaf by its name only: with another value it is still the same leaf.
+    several = model.nodetype & SEVERAL
+    code = _find_first(first, node, _found) if several else _find_value(first, model, NULL, 0, _found)
+    return _found[0] if code == 0 else NULL
 
 
 def instance(first: Node, schema: Any, key_or_value: str | None = None) -> Node:
     """The first instance of `schema` among siblings; with ``[key='value']`` or a leaf-list's value just that one."""
     if not first:
         return NULL
-    found = _more.new("void **")
-    text = key_or_value.encode() if key_or_value is not None else None
-    code = _lib.lyd_find_sibling_val(
-        pointer(first),
-        pointer(schema),
-        _more.NULL if text is None else _more.from_buffer(text),
-        len(text or b""),
-        found,
-    )
-    return _back(found[0]) if code == lib.LY_SUCCESS else NULL
+    if key_or_value is None:
+        code = _find_value(first, schema, NULL, 0, _found)
+    else:
+        text = key_or_value.encode()
+        code = _find_value(first, schema, text, len(text), _found)
+    return _found[0] if code == 0 else NULL
 
 
 def put_before(anchor: Node, node: Node) -> None:
     """Move an instance of a user-ordered list."""
-    _check(_lib.lyd_insert_before(pointer(anchor), pointer(node)))
+    _check(_before(anchor, node))
 
 
 def put_after(anchor: Node, node: Node) -> None:
     """Move an instance of a user-ordered list."""
-    _check(_lib.lyd_insert_after(pointer(anchor), pointer(node)))
+    _check(_after(anchor, node))
+
+
+def put_beside(first: Node, node: Node) -> Node:
+    """Add a node without parent to top-level siblings, NULL if there are none yet; the first sibling afterwards."""
+    _check(_beside(first, node, _found))
+    return _found[0]
 
 
 def complain(node: Node) -> None:
@@ -245,7 +274,7 @@ def complain(node: Node) -> None:
     Raises:
         LibyangRefused: always.
     """
-    _lib.lyd_parse_opaq_error(pointer(node))
+    _opaque_error(node)
     raise LibyangRefused
 
 
@@ -288,13 +317,9 @@ def metadata(node: Node) -> Iterator[tuple[str, str, Any]]:
         item = following
 
 
-def meta_value(node: Node, item: Any) -> str:
+def meta_value(context: libyang.Context, item: Any) -> str:
     """The canonical value of an annotation."""
-    return str(ffi.string(lib.lyd_value_get_canonical(node.schema.module.ctx, ffi.addressof(item.value))).decode())
-
-
-def _back(address: Any) -> Node:
-    return ffi.cast("struct lyd_node *", int(_more.cast("uintptr_t", address)))
+    return str(ffi.string(lib.lyd_value_get_canonical(context.cdata, ffi.addressof(item.value))).decode())
 
 
 def _text(words: Any) -> str:

@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Subtree filters (RFC 6241, 6) and XPath filters (8.9) on libyang's trees: what they select, as a tree of its own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from _libyang import ffi, lib
+from lxml import etree
+
+from . import tree
+from .choices import child_of
+from .complaints import stored
+from .errors import BASE, fault
+from .message import qualified
+from .schema import Schema
+from .tree import NULL, Node, Tree
+from .xpath import with_module_names
+
+_WHOLE = lib.LYD_DUP_RECURSIVE | lib.LYD_DUP_WITH_FLAGS | lib.LYD_DUP_NO_META
+_ALONE = lib.LYD_DUP_WITH_FLAGS | lib.LYD_DUP_NO_META
+_IDENTITY = lib.LY_TYPE_IDENT
+_BLANK = " \t\r\n"
+
+Filter = etree._Element | None
+
+
+def select(schema: Schema, data: Tree, wanted: Filter) -> Tree:
+    """What a <filter> selects; a copy.
+
+    Raises:
+        Fault: the filter is none.
+    """
+    if wanted is None:
+        return data.copy()
+    if kind(wanted) == "xpath":
+        return _by_xpath(schema, data, wanted)
+    if (wanted.text or "").strip(_BLANK) and not len(wanted):
+        raise fault("invalid-value", "A subtree filter holds elements, not text.", bad_element="filter")
+    return _Subtree(schema).select(data, list(wanted))
+
+
+def kind(wanted: etree._Element) -> str:
+    """``subtree`` or ``xpath``.
+
+    Raises:
+        Fault: another type, or XPath without its expression.
+    """
+    found = wanted.get("type") or wanted.get(f"{{{BASE}}}type") or "subtree"
+    if found not in ("subtree", "xpath"):
+        raise fault("bad-attribute", f"Filter type '{found}' is unknown.", bad_attribute="type", bad_element="filter")
+    if found == "xpath" and expression_of(wanted) is None:
+        raise fault(
+            "missing-attribute", "An XPath filter needs 'select'.", bad_attribute="select", bad_element="filter"
+        )
+    return found
+
+
+def expression_of(wanted: etree._Element) -> str | None:
+    """The XPath expression as the client wrote it."""
+    return wanted.get("select") or wanted.get(f"{{{BASE}}}select")
+
+
+def _by_xpath(schema: Schema, data: Tree, wanted: etree._Element) -> Tree:
+    expression = with_module_names(schema, expression_of(wanted) or "", wanted.nsmap)
+    try:
+        found = data.xpath(expression)
+    except tree.LibyangRefused:
+        said = "; ".join(message for message, *_rest in stored(schema))
+        raise fault("invalid-value", f"select: {said}", bad_attribute="select", bad_element="filter") from None
+    result = Tree(schema.context)
+    chosen = set(found)
+    made: dict[Node, Node] = {}
+    for node in found:
+        if not any(above in chosen for above in _above(node)):
+            _copy_with_parents(result, made, node)
+    return result
+
+
+def _above(node: Node) -> list[Node]:
+    found = []
+    while node := tree.parent_of(node):
+        found.append(node)
+    return found
+
+
+def _copy_with_parents(result: Tree, made: dict[Node, Node], node: Node) -> None:
+    parent: Node = NULL
+    for above in reversed(_above(node)):
+        if above not in made:
+            made[above] = _copy(result, parent, above, _ALONE)
+        parent = made[above]
+    if parent and node.schema.flags & tree.KEY:
+        return
+    _copy(result, parent, node, _WHOLE)
+
+
+def _copy(result: Tree, parent: Node, node: Node, options: int) -> Node:
+    """A copy below `parent`, or at the top of `result`. A list entry always has its keys."""
+    made = ffi.new("struct lyd_node **")
+    above = ffi.cast("struct lyd_node_inner *", parent)
+    if lib.lyd_dup_single(node, above, options, made) != lib.LY_SUCCESS:
+        raise tree.LibyangRefused
+    if not parent:
+        result.first = tree.put_beside(result.first, made[0])
+    return made[0]
+
+
+class _Subtree:
+    """One subtree filter at work."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+        # (filter element, schema node) -> the value to compare with, in libyang's canonical form.
+        self._values: dict[tuple[etree._Element, Any], str] = {}
+
+    def select(self, data: Tree, wanted: list[etree._Element]) -> Tree:
+        result = Tree(self._schema.context)
+        for element in wanted:
+            self._element(result, NULL, element, data.first, NULL)
+        return result
+
+    def _element(self, result: Tree, parent: Node, element: etree._Element, first: Node, above: Any) -> bool:
+        """Copies what one filter element selects among the siblings from `first`; whether that is anything."""
+        some = False
+        for node in self._candidates(element, first, above):
+            some = self._node(result, parent, element, node) or some
+        return some
+
+    def _node(self, result: Tree, parent: Node, element: etree._Element, node: Node) -> bool:
+        if _expects_attributes(element):
+            # No node of ours has attributes, so none matches (6.2.2).
+            return False
+        text = (element.text or "").strip(_BLANK)
+        if not len(element):
+            if text and not (node.schema.nodetype & tree.TERM and tree.value_of(node) == self._value(element, node)):
+                return False
+            self._put(result, parent, node)
+            return True
+        if node.schema.nodetype & tree.TERM:
+            return False
+        return self._inside(result, parent, element, node)
+
+    def _inside(self, result: Tree, parent: Node, element: etree._Element, node: Node) -> bool:
+        """A containment node (6.2.3) with its sibling set below (6.2.5)."""
+        below = lib.lyd_child(node)
+        tests, others = [], []
+        for child in element:
+            (tests if not len(child) and (child.text or "").strip(_BLANK) else others).append(child)
+        matched = []
+        for test in tests:
+            found = [
+                one
+                for one in self._candidates(test, below, node.schema)
+                if one.schema.nodetype & tree.TERM
+                and tree.value_of(one) == self._value(test, one)
+                and not _expects_attributes(test)
+            ]
+            if not found:
+                return False
+            matched.extend(found)
+        if not others:
+            self._put(result, parent, node)
+            return True
+        # Another filter element may have selected something of the same node before.
+        there = tree.same(lib.lyd_child(parent) if parent else result.first, node)
+        made = there or _copy(result, parent, node, _ALONE)
+        some = bool(tests)
+        for one in matched:
+            self._put(result, made, one)
+        for child in others:
+            some = self._element(result, made, child, below, node.schema) or some
+        if not some and not there:
+            result.remove(made)
+        return some
+
+    def _put(self, result: Tree, parent: Node, node: Node) -> None:
+        """A whole copy; what another filter element has put there before gives way."""
+        there = tree.same(lib.lyd_child(parent) if parent else result.first, node)
+        if there:
+            if node.schema.flags & tree.KEY:
+                return
+            result.remove(there)
+        _copy(result, parent, node, _WHOLE)
+
+    def _candidates(self, element: etree._Element, first: Node, above: Any) -> list[Node]:
+        """The nodes among siblings whose name is that of the filter element."""
+        if not first:
+            return []
+        namespace, name = qualified(element)
+        if not namespace:
+            # Without a namespace any will do (6.2.1).
+            return [node for node in tree.siblings(first) if tree.name_of(node.schema) == name]
+        model = child_of(self._schema, above, namespace, name)
+        if not model:
+            return []
+        if model.nodetype & tree.LIST:
+            keys = self._keys(element, model)
+            if keys:
+                one = tree.instance(first, model, keys)
+                lib.ly_err_clean(self._schema.context.cdata, NULL)
+                return [one] if one else []
+        one = tree.instance(first, model)
+        if not one or not model.nodetype & tree.SEVERAL:
+            return [one] if one else []
+        found = []
+        while one and one.schema == model:
+            found.append(one)
+            one = one.next
+        return found
+
+    def _keys(self, element: etree._Element, model: Any) -> str:
+        """The key predicates where the filter gives all keys of a list, so that one look-up finds the entry."""
+        words = []
+        child = lib.lysc_node_child(model)
+        while child and child.flags & tree.KEY:
+            name = tree.name_of(child)
+            given = [item for item in element if qualified(item)[1] == name and not len(item)]
+            if len(given) != 1 or not (given[0].text or "").strip(_BLANK):
+                return ""
+            value = self._canonical(given[0], child)
+            if "'" in value and '"' in value:
+                return ""
+            quote = '"' if "'" in value else "'"
+            words.append(f"[{name}={quote}{value}{quote}]")
+            child = child.next
+        return "".join(words)
+
+    def _value(self, element: etree._Element, node: Node) -> str:
+        key = (element, node.schema)
+        if key not in self._values:
+            self._values[key] = self._canonical(element, node.schema)
+        return self._values[key]
+
+    def _canonical(self, element: etree._Element, model: Any) -> str:
+        text = str(element.text or "").strip(_BLANK)
+        kind_of = ffi.cast("struct lysc_node_leaf *", model).type.basetype
+        if kind_of == _IDENTITY:
+            # In XML an identity has the prefix of its module, in libyang's canonical form its module's name.
+            prefix, colon, name = text.rpartition(":")
+            module = self._schema.by_namespace.get(element.nsmap.get(prefix if colon else None, ""))
+            return f"{module.name}:{name}" if module else text
+        canonical = ffi.new("const char **")
+        value = text.encode()
+        code = lib.lyd_value_validate(self._schema.context.cdata, model, value, len(value), NULL, ffi.NULL, canonical)
+        if code in (lib.LY_SUCCESS, lib.LY_EINCOMPLETE) and canonical[0]:
+            return str(ffi.string(canonical[0]).decode())
+        lib.ly_err_clean(self._schema.context.cdata, NULL)
+        return text
+
+
+def _expects_attributes(element: etree._Element) -> bool:
+    return bool(element.attrib)
