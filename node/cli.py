@@ -41,6 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, text in (("run", "serve until SIGTERM"), ("check", "check the settings and keys, change nothing")):
         made = commands.add_parser(name, help=text, description=f"{name}: {text}")
         made.add_argument("--config", type=Path, required=True, metavar="FILE", help="the settings file (YAML)")
+        if name == "run":
+            made.add_argument(
+                "--takeover",
+                action="store_true",
+                help="replace what shadownet.ipam.frontend_config has configured on this host before",
+            )
     commands.add_parser("sample-config", help="print a settings file to start with")
     given = parser.parse_args(arguments)
     try:
@@ -49,7 +55,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 0
         if given.command == "check":
             return _check(given.config)
-        return run(given.config)
+        return run(given.config, takeover=given.takeover)
     except (InvalidInput, PrivilegeError) as error:
         say(str(error))
     except ModuleNotFoundError as error:

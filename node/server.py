@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import concurrent.futures.thread  # noqa: F401  # the standard library loads it late, when it may be out of reach
 import os
 import signal
 import socket
@@ -15,6 +16,7 @@ from ..plugins.module_utils.model.errors import InvalidInput
 from .audit import Audit
 from .contract import Done, EngineSettings, Kernel, KernelRefused, Opener, StartupUnusable
 from .engine import Engine
+from .frames import BrokenFrame
 from .keys import Account, accounts, server_keys
 from .say import say
 from .settings import Settings, load_settings
@@ -45,7 +47,7 @@ def serve(given: Given, kernel: Callable[[], Awaitable[Kernel]]) -> int:
     """
     try:
         return asyncio.run(_serve(given, kernel))
-    except (InvalidInput, StartupUnusable, KernelRefused, OSError) as error:
+    except (InvalidInput, StartupUnusable, KernelRefused, BrokenFrame, OSError) as error:
         say(_words(error))
         return 1
 

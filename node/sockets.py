@@ -11,7 +11,7 @@ from ..plugins.module_utils.model.errors import InvalidInput
 from .settings import Listen
 
 _BACKLOG = 128
-_IPV6_FREEBIND = 78  # linux/in6.h; Python's socket module lacks it
+_IP_FREEBIND, _IPV6_FREEBIND = 15, 78  # linux/in.h and in6.h; the socket module lacks them
 
 
 def bind_all(listen: Sequence[Listen]) -> list[socket.socket]:
@@ -46,7 +46,7 @@ def _bind(one: Listen, both: bool, where: str) -> socket.socket:
                 made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if both else 1)
                 made.setsockopt(socket.IPPROTO_IPV6, _IPV6_FREEBIND, 1)
             else:
-                made.setsockopt(socket.IPPROTO_IP, socket.IP_FREEBIND, 1)
+                made.setsockopt(socket.IPPROTO_IP, _IP_FREEBIND, 1)
         made.bind((one.address, one.port))
         made.listen(_BACKLOG)
     except OSError as error:

@@ -3,8 +3,8 @@
 
 ::
 
-    shadownet-node (root)  reads the settings and host keys, binds the sockets
-    ├── parent: CAP_NET_ADMIN only; brings node configurations into the kernel
+    shadownet-node (as it is started)  reads the settings and host keys, binds the sockets
+    ├── parent: the settings' user, CAP_NET_ADMIN; brings node configurations into the kernel
     └── child: the settings' user, no capability; SSH, XML, datastores
 """
 
@@ -20,8 +20,9 @@ import traceback
 from pathlib import Path
 
 from ..plugins.module_utils.model.errors import InvalidInput
+from .frames import BrokenFrame
 from .host_keys import read_host_keys
-from .privileges import CAP_NET_ADMIN, Owner, PrivilegeError, close_all_but, confine, die_with
+from .privileges import CAP_NET_ADMIN, Owner, PrivilegeError, close_all_but, confine, die_with, effective
 from .say import say
 from .settings import Settings, load_settings
 from .sockets import bind_all
@@ -30,14 +31,19 @@ _PATIENCE = 30  # seconds for sessions to end and a pending confirmed commit to 
 _SPARE_FILES = 100
 
 
-def run(config: Path) -> int:
+def run(config: Path, *, takeover: bool = False) -> int:
     """Runs the node until SIGTERM; gives the exit status.
+
+    Args:
+        takeover: replaces what other pushes of Shadownet have configured here before.
 
     Raises:
         InvalidInput: the settings, a key or a socket cannot be used.
         PrivilegeError: a right is missing.
     """
     settings = load_settings(config)
+    if CAP_NET_ADMIN not in effective():
+        raise PrivilegeError("this process lacks CAP_NET_ADMIN. Start it as root or with that capability.")
     owner = owner_of(settings.user)
     check_folder(settings)
     host_keys = read_host_keys(settings.host_keys, owner.uid if owner else None)
@@ -60,7 +66,7 @@ def run(config: Path) -> int:
     theirs.close()
     for one in sockets:
         one.close()
-    return _Parent(child).serve(ours)
+    return _Parent(child, owner, takeover).serve(ours)
 
 
 def owner_of(user: str | None) -> Owner | None:
@@ -108,12 +114,13 @@ def _child(
 ) -> int:
     close_all_but([channel.fileno(), *(one.fileno() for one in sockets)])
     _allow_files(settings.limits.sessions + settings.limits.unauthenticated + _SPARE_FILES)
-    confine((), owner)
-    die_with(parent)
-    # Only now, without rights, is the code loaded that reads what strangers send.
-    from .applier import connect  # noqa: PLC0415
+    # Loaded here and not above: the parent shall not hold the code that reads what strangers send. And before the
+    # rights are given up: Python's own folder may be closed to the user.
+    from .kernel import connect  # noqa: PLC0415
     from .server import Given, serve  # noqa: PLC0415
 
+    confine((), owner)
+    die_with(parent)
     return serve(Given(settings, config, host_keys, sockets), lambda: connect(channel))
 
 
@@ -125,8 +132,10 @@ def _allow_files(number: int) -> None:
 
 
 class _Parent:
-    def __init__(self, child: int) -> None:
+    def __init__(self, child: int, owner: Owner | None, takeover: bool) -> None:
         self._child = child
+        self._owner = owner
+        self._takeover = takeover
         self._stopping = False
 
     def serve(self, channel: socket.socket) -> int:
@@ -136,10 +145,13 @@ class _Parent:
         signal.signal(signal.SIGHUP, lambda *_arguments: self._tell(signal.SIGHUP))
         signal.signal(signal.SIGALRM, lambda *_arguments: self._tell(signal.SIGKILL))
         try:
-            confine((CAP_NET_ADMIN,))
+            # The child's user, or the parent could not end it without a further capability.
+            confine((CAP_NET_ADMIN,), self._owner)
             from .applier import serve  # noqa: PLC0415  # the child has no use for it
 
-            serve(channel)
+            serve(channel, takeover=self._takeover)
+        except BrokenFrame as error:
+            say(f"the server process sent what is no request: {error}")
         finally:
             channel.close()
             status = self._wait()
