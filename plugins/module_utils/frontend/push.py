@@ -15,7 +15,7 @@ from .check import check
 from .diff import transition
 from .drift import from_changes
 from .target import target
-from .transport import Foreign, Mark, Transport
+from .transport import AGENT, Foreign, Mark, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ def push(
     """Makes the node carry ``desired`` in the sense of ``state``; a second push changes nothing.
 
     Pushes to one node take turns. With a ``mark``, a push that is older than what the node carries changes nothing,
-    because a newer one has overtaken it; and one of another ledger is refused.
+    because a newer one has overtaken it; and one of another ledger is refused. A node that its NETCONF agent
+    configures refuses every push but the agent's.
 
     Args:
         transport: the way to the node.
@@ -76,9 +77,9 @@ def push(
     desired = transport.prepare(desired, parameter)
     with nullcontext() if check_mode else transport.hold():
         current = transport.read()
-        if mark is not None and current.mark is not None and not takeover:
-            _check_ledger(current.mark, mark)
-            if current.mark.revision > mark.revision:
+        if current.mark is not None and not takeover:
+            _check_owner(current.mark, mark)
+            if mark is not None and current.mark.revision > mark.revision:
                 return PushResult(
                     current.config, current.config, foreign=current.foreign, mark=current.mark, superseded=True
                 )
@@ -105,8 +106,14 @@ def push(
         return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, mark or current.mark)
 
 
-def _check_ledger(there: Mark, mark: Mark) -> None:
-    if there.ledger_id != mark.ledger_id:
+def _check_owner(there: Mark, mark: Mark | None) -> None:
+    if there == AGENT and mark != AGENT:
+        raise Conflict(
+            "the node is configured by its NETCONF agent, shadownet-node.",
+            parameter="transport",
+            fix="Push over NETCONF; or stop the agent for good and push with takeover.",
+        )
+    if mark is not None and there.ledger_id != mark.ledger_id:
         raise Conflict(
             f"the node is configured from another ledger ({there.ledger_id}, this one is {mark.ledger_id}).",
             parameter="ledger_id",

@@ -53,6 +53,10 @@ class Mark(NamedTuple):
         return cls(ledger_id, revision)
 
 
+AGENT = Mark(b"shadownet-node".hex(), 0)
+"""The mark of a node that its NETCONF agent configures. It is no ledger's: theirs are random."""
+
+
 @dataclass(frozen=True, slots=True)
 class Current:
     """A node as it is: ``config`` holds what is ours only; ``mark`` tells what it was told to carry last."""

@@ -134,6 +134,7 @@ def _read_prefix(first: Expression, steps: Any) -> str:
 # The attributes of each expression, in order: how the tuple's values are packed and read back.
 
 _DATA_VALUE, _DATA_VERDICT = 1, 2
+_COUNTER_OCTETS, _COUNTER_PACKETS = 1, 2
 _LIST_ELEMENT, _EXPRESSION_NAME, _EXPRESSION_DATA = 1, 1, 2
 
 
@@ -190,6 +191,16 @@ def unpack_expressions(data: bytes) -> list[Expression]:
         name = text(attributes.get(_EXPRESSION_NAME, b""))
         found.append(_unpack_one(name, attributes.get(_EXPRESSION_DATA, b"")))
     return found
+
+
+def counts(data: bytes) -> tuple[int, int] | None:
+    """Packets and octets in the payload of NFTA_RULE_EXPRESSIONS; None for a rule without counter."""
+    for _kind, element in pairs(data):
+        attributes = parse(element)
+        if text(attributes.get(_EXPRESSION_NAME, b"")) == "counter":
+            numbers = parse(attributes.get(_EXPRESSION_DATA, b""))
+            return _big(numbers, _COUNTER_PACKETS), _big(numbers, _COUNTER_OCTETS)
+    return None
 
 
 def _big(attributes: dict[int, bytes], key: int) -> int:
