@@ -126,11 +126,11 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
     async def _work(self) -> None:
         """Takes one message after the other until nothing is left."""
         try:
-            while self._arrived and self._ended_at is None:
+            while self._arrived and not self._over():
                 data, self._arrived = bytes(self._arrived), bytearray()
                 for message in self._framer.feed(data):
                     await self._take(message)
-                    if self._ended_at is not None:
+                    if self._over():
                         return
                 if self._channel is not None:
                     self._channel.resume_reading()
@@ -172,6 +172,9 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
             self.end("the client does not read its notifications (limits.send_queue)", at_once=True)
         else:
             self._write(message)
+
+    def _over(self) -> bool:
+        return self._ended_at is not None
 
     def _write(self, message: bytes) -> None:
         if self._channel is not None and self._ended_at is None:

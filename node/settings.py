@@ -184,7 +184,7 @@ class _Reader:
         _unique([(one.name, f"users[{at}].name") for at, one in enumerate(users)])
         _unique([(f"{one.address} port {one.port}", f"listen[{at}]") for at, one in enumerate(listen)])
         keys = tuple(self._path(one, at) for one, at in _items(found, "host_keys"))
-        made = {"listen": listen, "users": users, "host_keys": keys}
+        made: dict[str, Any] = {"listen": listen, "users": users, "host_keys": keys}
         if "user" in found:
             made["user"] = _text(found["user"], "user", _SYSTEM_USER, "Give the name of a system user.")
         if "startup" in found:
