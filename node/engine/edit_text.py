@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -13,14 +14,19 @@ from .message import qualified
 
 YANG = "urn:ietf:params:xml:ns:yang:1"
 WITH_DEFAULTS = "urn:ietf:params:xml:ns:netconf:default:1.0"
+"""Of the attribute (RFC 6243, 6)."""
+MODULE = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults"
+# Inside of a tag only: the same words may stand in a description.
+_PRINTED = re.compile(rb'(<[A-Za-z_][\w.-]*(?: xmlns(?::[\w.-]+)?="[^"<>]*")*?) xmlns:ncwd="%b"' % MODULE.encode())
 _OPERATION = f"{{{BASE}}}operation"
 _INSERT = f"{{{YANG}}}insert"
+_DEFAULT = f"{{{WITH_DEFAULTS}}}default"
 _ALLOWED = {
     _OPERATION: {"merge", "replace", "create", "delete", "remove"},
     _INSERT: {"first", "last", "before", "after"},
     f"{{{YANG}}}key": None,
     f"{{{YANG}}}value": None,
-    f"{{{WITH_DEFAULTS}}}default": {"true", "false", "1", "0"},
+    _DEFAULT: {"true", "false", "1", "0"},
 }
 _GONE = {"delete", "remove"}
 _ATTRIBUTES = etree.XPath("descendant::*[@*]")
@@ -64,6 +70,8 @@ def text_of(config: etree._Element) -> bytes:
     """
     if (config.text or "").strip() or any((child.tail or "").strip() for child in config):
         raise Fault(RpcError("bad-element", "<config> holds elements only.", info=[("bad-element", "config")]))
+    if config.find(f".//*[@{_DEFAULT}]") is not None:
+        config = _renamed(config)
     return b"".join(etree.tostring(child, with_tail=False) for child in config)
 
 
@@ -87,6 +95,19 @@ def named(found: Fault, config: etree._Element) -> Fault:
                 info["bad-element"] = qualified(element)[1]
         errors.append(replace(error, info=tuple(info.items())))
     return Fault(*errors)
+
+
+def _renamed(config: etree._Element) -> etree._Element:
+    """A copy with the attribute `default` in its module's namespace, by which alone libyang knows it."""
+    copied = deepcopy(config)
+    for element in copied.iterfind(f".//*[@{_DEFAULT}]"):
+        element.set(f"{{{MODULE}}}default", element.attrib.pop(_DEFAULT))
+    return copied
+
+
+def tagged(text: bytes) -> bytes:
+    """The reverse for data that libyang has printed with tagged defaults."""
+    return _PRINTED.sub(rb'\1 xmlns:ncwd="%b"' % WITH_DEFAULTS.encode(), text)
 
 
 def _is_bare(element: etree._Element) -> bool:

@@ -17,7 +17,7 @@ from .errors import BASE, RpcError, fault
 NOTIFICATION = "urn:ietf:params:xml:ns:netconf:notification:1.0"
 BASE_1_0 = "urn:ietf:params:netconf:base:1.0"
 BASE_1_1 = "urn:ietf:params:netconf:base:1.1"
-OK = f'<ok xmlns="{BASE}"/>'.encode()
+OK = b"<ok/>"
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
@@ -81,19 +81,20 @@ def reply(rpc: etree._Element | None, content: bytes | Iterable[RpcError]) -> by
     if rpc is not None:
         for name, value in rpc.attrib.items():
             root.set(name, value)
+    # Only now: the prefixes in an error's path are used in text, which this does not see.
+    etree.cleanup_namespaces(root)
     if not isinstance(content, bytes):
         root.extend([error.element() for error in content])
         return _HEAD + bytes(etree.tostring(root))
     # Data comes as text from libyang: parsing it once more would cost more than everything else.
-    etree.cleanup_namespaces(root)
     start = bytes(etree.tostring(root)).removesuffix(b"/>")
     return b"".join((_HEAD, start, b">", content, b"</rpc-reply>"))
 
 
-def data(content: bytes, name: str = "data", namespace: str = BASE) -> bytes:
-    """The element that holds the data of a reply."""
-    opened = f'<{name} xmlns="{namespace}">'.encode()
-    return b"".join((opened, content, f"</{name}>".encode()))
+def data(content: bytes, namespace: str = BASE) -> bytes:
+    """The <data> of a reply."""
+    opened = b"<data>" if namespace == BASE else f'<data xmlns="{namespace}">'.encode()
+    return b"".join((opened, content, b"</data>"))
 
 
 def notification(when: datetime, content: bytes) -> bytes:

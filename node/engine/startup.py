@@ -13,6 +13,8 @@ from lxml import etree
 from ..contract import StartupUnusable
 from . import tree
 from .complaints import checked, fault_of
+from .edit_text import named
+from .edit_text import text_of as text_in
 from .errors import BASE, Fault
 from .message import NotXml, read
 from .schema import Schema
@@ -50,10 +52,12 @@ class StartupFile:
         if root.tag != f"{{{BASE}}}config":
             raise StartupUnusable(f"{self.path}: the first element must be <config xmlns='{BASE}'>.")
         try:
-            return parse_config(schema, root)
+            found = parse_config(schema, root)
+            checked(schema, found.validate, found)
+            return found
         except Fault as fault:
             error = fault.errors[0]
-            where = f" at {error.path}" if error.path else ""
+            where = f" ({error.path})" if error.path else ""
             raise StartupUnusable(f"{self.path}: {error.message}{where} Correct it, or remove the file.") from None
 
     def prepare(self, text: bytes) -> None:
@@ -104,18 +108,15 @@ class StartupFile:
 
 
 def parse_config(schema: Schema, config: etree._Element) -> Tree:
-    """The content of a <config> element as a valid tree with defaults.
+    """The content of a <config> element as a tree, not yet validated.
 
     Raises:
         Fault: it is not what the models say.
     """
-    text = b"".join(etree.tostring(child, with_tail=False) for child in config)
     try:
-        found = tree.parse(schema.context, text, lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
+        return tree.parse(schema.context, text_in(config), lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
     except LibyangRefused:
-        raise fault_of(schema) from None
-    checked(schema, found.validate, found)
-    return found
+        raise named(fault_of(schema), config) from None
 
 
 def text_of(content: Tree) -> bytes:

@@ -17,7 +17,9 @@ _LONGEST = 10_000
 
 
 def with_module_names(schema: Schema, expression: str, namespaces: Mapping[str | None, str]) -> str:
-    """Replaces the prefixes, those of identities in literals too. Names without prefix are of the module of the node above, as in YANG's own XPath.
+    """Replaces the prefixes, those of identities in literals too.
+
+    Names without prefix are of the module of the node above, as in YANG's own XPath.
 
     Raises:
         Fault: a prefix is not declared, or the expression is too long to be honest.
