@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from _libyang import ffi, lib
+from lxml import etree
 
+from .message import qualified
 from .schema import Schema
 from .tree import NULL, Node, value_of
 
@@ -53,6 +55,17 @@ def is_schema_default(schema: Schema, node: Node) -> bool:
         return False
     canonical = lib.lyd_value_get_canonical(schema.context.cdata, default)
     return bool(ffi.string(canonical).decode() == value_of(node))
+
+
+def is_leaf(schema: Schema, element: etree._Element) -> bool:
+    """Whether an element below <config> is a leaf of the models."""
+    line = [element, *element.iterancestors()][:-1]
+    model = NULL
+    for one in reversed(line):
+        model = child_of(schema, model, *qualified(one))
+        if not model:
+            return False
+    return bool(model and model.nodetype & lib.LYS_LEAF)
 
 
 def _data_nodes(model: Any) -> list[Any]:

@@ -67,11 +67,10 @@ class _NotParsed(Exception):
 
 def _why(schema: Schema, config: etree._Element, node: Node) -> Fault:
     """What is wrong with an edit of which a part could not be parsed."""
+    shown = without_bare_removals(config, lambda element: choices.is_leaf(schema, element))
     try:
         # A strict parser tells the place; it just must not see leaves that are named without a value to be removed.
-        tree.parse(
-            schema.context, text_of(without_bare_removals(config)), lib.LYD_PARSE_NO_STATE | lib.LYD_PARSE_STRICT
-        )
+        tree.parse(schema.context, text_of(shown), lib.LYD_PARSE_NO_STATE | lib.LYD_PARSE_STRICT)
         tree.complain(node)
     except LibyangRefused:
         return named(fault_of(schema), config)

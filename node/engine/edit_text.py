@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, replace
 
@@ -20,15 +21,17 @@ MODULE = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults"
 _PRINTED = re.compile(rb'(<[A-Za-z_][\w.-]*(?: xmlns(?::[\w.-]+)?="[^"<>]*")*?) xmlns:ncwd="%b"' % MODULE.encode())
 _OPERATION = f"{{{BASE}}}operation"
 _INSERT = f"{{{YANG}}}insert"
+_KEY = f"{{{YANG}}}key"
 _DEFAULT = f"{{{WITH_DEFAULTS}}}default"
 _ALLOWED = {
     _OPERATION: {"merge", "replace", "create", "delete", "remove"},
     _INSERT: {"first", "last", "before", "after"},
-    f"{{{YANG}}}key": None,
+    _KEY: None,
     f"{{{YANG}}}value": None,
     _DEFAULT: {"true", "false", "1", "0"},
 }
 _GONE = {"delete", "remove"}
+_PREDICATE = re.compile(r"""\s*\[\s*(?P<name>[^=\[\]'"]+?)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]\s*""")
 _ATTRIBUTES = etree.XPath("descendant::*[@*]")
 
 
@@ -56,6 +59,9 @@ def read_marks(config: etree._Element) -> Marks:
             if values is not None and value not in values:
                 known = ", ".join(sorted(values))
                 raise _refused("bad-attribute", f"'{value}' is none of: {known}.", element, name)
+            if name == _KEY and not key_predicates(value):
+                said = f"'{value}' is no key of a list entry."
+                raise _refused("bad-attribute", said, element, name, app_tag="missing-instance")
             insert = insert or name == _INSERT
             marked = True
             bare = bare or (value in _GONE and _is_bare(element))
@@ -75,11 +81,11 @@ def text_of(config: etree._Element) -> bytes:
     return b"".join(etree.tostring(child, with_tail=False) for child in config)
 
 
-def without_bare_removals(config: etree._Element) -> etree._Element:
-    """A copy without the elements that are named only to be removed, with neither value nor content."""
+def without_bare_removals(config: etree._Element, is_leaf: Callable[[etree._Element], bool]) -> etree._Element:
+    """A copy without the leaves that are named only to be removed, without a value."""
     copied = deepcopy(config)
     for element in list(_ATTRIBUTES(copied)):
-        if element.get(_OPERATION) in _GONE and _is_bare(element):
+        if element.get(_OPERATION) in _GONE and _is_bare(element) and is_leaf(element):
             element.getparent().remove(element)
     return copied
 
@@ -114,6 +120,18 @@ def _is_bare(element: etree._Element) -> bool:
     return not len(element) and not (element.text or "").strip()
 
 
-def _refused(tag: str, message: str, element: etree._Element, name: str) -> Fault:
+def key_predicates(text: str) -> str:
+    """Key predicates without the prefixes of the client, "" for what are none."""
+    found = []
+    at = 0
+    while match := _PREDICATE.match(text, at):
+        value = match["single"] if match["single"] is not None else match["double"]
+        quote = '"' if "'" in value else "'"
+        found.append(f"[{match['name'].rpartition(':')[2]}={quote}{value}{quote}]")
+        at = match.end()
+    return "".join(found) if at == len(text) else ""
+
+
+def _refused(tag: str, message: str, element: etree._Element, name: str, app_tag: str | None = None) -> Fault:
     info = [("bad-attribute", etree.QName(name).localname), ("bad-element", qualified(element)[1])]
-    return Fault(RpcError(tag, message, info=info))
+    return Fault(RpcError(tag, message, app_tag=app_tag, info=info))

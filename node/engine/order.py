@@ -3,18 +3,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from _libyang import lib
 
 from . import tree
+from .edit_text import key_predicates
 from .errors import Fault, RpcError
 from .paths import last_step, to_xml
 from .schema import Schema
 from .tree import Node, Tree
-
-_PREDICATE = re.compile(r"""\s*\[\s*(?P<name>[^=\[\]'"]+?)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]\s*""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +87,7 @@ class Moves:
 
     def _anchor(self, first: Node, node: Node, wanted: Wanted, path: str) -> Node:
         name = "key" if wanted.key is not None else "value"
-        text = _keys(wanted.key) if wanted.key is not None else wanted.value
+        text = key_predicates(wanted.key) if wanted.key is not None else wanted.value
         found = tree.instance(first, node.schema, text) if text else tree.NULL
         lib.ly_err_clean(self._schema.context.cdata, tree.NULL)
         if not found:
@@ -103,15 +101,3 @@ class Moves:
         where, namespaces = to_xml(self._schema, path)
         info = [("bad-attribute", attribute), ("bad-element", last_step(path))]
         return Fault(RpcError(tag, message, app_tag=app_tag, path=where, namespaces=namespaces, info=info))
-
-
-def _keys(text: str) -> str:
-    """Key predicates without the prefixes of the client, "" for what are none."""
-    found = []
-    at = 0
-    while match := _PREDICATE.match(text, at):
-        value = match["single"] if match["single"] is not None else match["double"]
-        quote = '"' if "'" in value else "'"
-        found.append(f"[{match['name'].rpartition(':')[2]}={quote}{value}{quote}]")
-        at = match.end()
-    return "".join(found) if at == len(text) else ""
