@@ -120,7 +120,7 @@ class _Walk:
         if operation in _GONE:
             self._remove(node, found if exists else NULL, operation)
         elif operation == "none":
-            self._none(node, found, exists, place)
+            self._none(node, found, exists)
         else:
             if operation == "create" and exists:
                 raise self._fault("data-exists", "create: it exists already.", node)
@@ -143,10 +143,10 @@ class _Walk:
         if found or self._marks.any:
             self.level(lib.lyd_child(node), _Place(found or None, missing=not found), operation)
 
-    def _none(self, node: Node, found: Node, exists: bool, place: _Place) -> None:
+    def _none(self, node: Node, found: Node, exists: bool) -> None:
         model = node.schema
         always_there = model.nodetype & tree.CONTAINER and not model.flags & tree.PRESENCE
-        if not exists and not (always_there and not place.missing):
+        if not exists and not always_there:
             raise self._fault("data-missing", "There is no such data, and the operation is none.", node)
         if model.nodetype & tree.TERM:
             # Its value must not be merged.
