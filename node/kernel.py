@@ -27,15 +27,16 @@ from .routes_state import read_ribs
 _USUAL_MTU = 1500
 
 
-async def connect(connection: socket.socket) -> LinuxKernel:
+async def connect(connection: socket.socket, netns: str | None = None) -> LinuxKernel:
     """The kernel behind an applier.
 
     Args:
         connection: the server's end of a socket pair, whose other end ``applier.serve`` has.
+        netns: name or path of another network namespace to read, the applier's.
     """
     connection.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=connection)
-    return LinuxKernel(reader, writer)
+    return LinuxKernel(reader, writer, netns)
 
 
 class LinuxKernel:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -109,8 +110,9 @@ class Places:
             return None
 
     def _route(self, prefix: str) -> str | None:
+        # libyang writes ::10.0.0.0 what Python writes ::a00:0.
         for number, one in enumerate(self._config.routes):
-            if one.prefix == prefix:
+            if one.prefix == prefix or ("." in one.prefix and str(ipaddress.ip_network(one.prefix)) == prefix):
                 return self._route_part(number, None)
         return None
 
