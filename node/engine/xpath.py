@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from .errors import fault
 from .schema import Schema
+from .xpath_cost import check_cost
 
 _TOKEN = re.compile(
     r"""(?P<literal>'[^']*'|"[^"]*")|(?P<axis>[A-Za-z_][\w.-]*)::|(?P<name>[A-Za-z_][\w.-]*):(?=[A-Za-z_*])""",
@@ -26,6 +27,8 @@ def with_module_names(schema: Schema, expression: str, namespaces: Mapping[str |
     """
     if len(expression) > _LONGEST:
         raise fault("too-big", "select: the expression is longer than 10,000 characters.", bad_element="filter")
+
+    check_cost(expression)
 
     def replaced(found: re.Match[str]) -> str:
         prefix = found["name"]
