@@ -238,7 +238,10 @@ class NetconfClient(Client):
 
 
 class Scrapli(Client):
-    """scrapli-netconf over OpenSSH's client."""
+    """scrapli-netconf over paramiko.
+
+    Over OpenSSH's client it wants a terminal, or trips over its own echo where there is none.
+    """
 
     notifications = False
 
@@ -249,10 +252,10 @@ class Scrapli(Client):
             host=self.node.address,
             port=self.node.port,
             auth_username=self.user,
-            auth_private_key=str(self.node.key(self.user)),
+            auth_private_key=str(self.node.key(f"{self.user}_rsa")),  # the only type that it takes
             auth_strict_key=False,
-            ssh_config_file=False,
-            transport="system",
+            transport="paramiko",
+            transport_options={"enable_rsa2": True},
         )
         self.driver.open()
 

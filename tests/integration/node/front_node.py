@@ -76,6 +76,13 @@ class FrontNode:
         for key in ("host_key", "ada", "bob", "eve"):
             command = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", key, "-f", str(self.folder / key)]
             subprocess.run(command, check=True)
+        for user in ("ada", "bob"):
+            rsa = str(self.folder / f"{user}_rsa")
+            subprocess.run(
+                ["ssh-keygen", "-q", "-t", "rsa", "-b", "2048", "-N", "", "-f", rsa, "-m", "PEM"], check=True
+            )
+            with (self.folder / f"{user}.pub").open("a") as keys:
+                keys.write(Path(f"{rsa}.pub").read_text())
         self.known_hosts = self.folder / "known_hosts"
         kind, key = (self.folder / "host_key.pub").read_text().split()[:2]
         self.known_hosts.write_text(f"{self.address} {kind} {key}\n[{self.address}]:{self.port} {kind} {key}\n")

@@ -335,7 +335,7 @@ def test_check_says_who_may_log_in(node: FrontNode) -> None:
         timeout=60,
         cwd="/",
     )
-    assert "ada (read-write, 1 key), bob (read-only, 1 key)" in done.stdout
+    assert "ada (read-write, 2 keys), bob (read-only, 2 keys)" in done.stdout
 
 
 def test_a_taken_port_is_named(node: FrontNode) -> None:

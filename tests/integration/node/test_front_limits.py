@@ -211,6 +211,18 @@ def test_sessions_leave_nothing_behind(node: FrontNode) -> None:
     wait_for(lambda: files(node) <= before, 10, "the connections to close")
 
 
+def test_no_expression_of_a_reader_keeps_the_others_waiting(node: FrontNode) -> None:
+    with Wire(node) as session, Wire(node, "bob") as reader:
+        for expression in ("//*[//*[//*]]", "//*[../*[../*]]", "//*/following::*", "//*" * 8):
+            started = time.monotonic()
+            reader.send(
+                f'<rpc message-id="1" xmlns="{BASE}"><get><filter type="xpath" select="{expression}"/></get></rpc>'
+            )
+            assert timed(session) < 2
+            assert b"<rpc-reply" in reader.message()
+            assert time.monotonic() - started < 4
+
+
 def test_many_requests_at_once_are_answered_in_order(node: FrontNode) -> None:
     with Wire(node) as session:
         for number in range(300):

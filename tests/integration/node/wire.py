@@ -45,6 +45,7 @@ class Wire:
         self.channel.invoke_subsystem("netconf")
         self.framer = Framer(2**28)
         self.waiting: list[bytes] = []
+        self.notifications: list[bytes] = []
         self.hello = self.message()
         if version is not None:
             capability = f"<capability>{version}</capability>"
@@ -77,9 +78,11 @@ class Wire:
         return self.waiting.pop(0)
 
     def rpc(self, operation: str, number: Any = 1) -> bytes:
-        """The reply to an operation."""
+        """The reply to an operation; notifications before it go to ``notifications``."""
         self.send(f'<rpc message-id="{number}" xmlns="{BASE}">{operation}</rpc>')
-        return self.message()
+        while b"<rpc-reply" not in (message := self.message()):
+            self.notifications.append(message)
+        return message
 
     def ended(self, seconds: float = 10) -> bool:
         """Whether the server ends the channel within that time."""
