@@ -39,7 +39,9 @@ def _collect(schema: Schema, first: Node, inherited: str, found: list[tuple[str,
         for module, name, item in tree.metadata(node):
             if module == "yang" and name == "operation":
                 operation = tree.meta_value(schema.context, item)
-        if operation in _OPERATIONS:
+        # A container without presence is not data of its own: what it holds is.
+        holder = node.schema.nodetype & tree.CONTAINER and not node.schema.flags & tree.PRESENCE
+        if operation in _OPERATIONS and not holder:
             found.append((_OPERATIONS[operation], node))
         elif not node.schema.nodetype & tree.TERM:
             _collect(schema, lib.lyd_child(node), operation, found)

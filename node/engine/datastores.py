@@ -194,7 +194,7 @@ class Datastores:
 
 def _not_written(error: OSError) -> Fault:
     return fault(
-        "resource-denied" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "operation-failed",
+        "resource-denied" if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else "operation-failed",
         f"The startup file could not be written: {error.strerror}. Nothing was changed.",
         "application",
     )

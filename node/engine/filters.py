@@ -22,6 +22,8 @@ _ALONE = lib.LYD_DUP_WITH_FLAGS | lib.LYD_DUP_NO_META
 _IDENTITY = lib.LY_TYPE_IDENT
 _BLANK = " \t\r\n"
 
+_ANY = b'<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces"/>'
+
 Filter = etree._Element | None
 
 
@@ -63,8 +65,10 @@ def expression_of(wanted: etree._Element) -> str | None:
 
 def _by_xpath(schema: Schema, data: Tree, wanted: etree._Element) -> Tree:
     expression = with_module_names(schema, expression_of(wanted) or "", wanted.nsmap)
+    # libyang needs some node to look from, if only to tell that the expression is none.
+    place = data or tree.parse(schema.context, _ANY, lib.LYD_PARSE_STRICT)
     try:
-        found = data.xpath(expression)
+        found = place.xpath(expression) if data else place.xpath(expression)[:0]
     except tree.LibyangRefused:
         said = "; ".join(message for message, *_rest in stored(schema))
         raise fault("invalid-value", f"select: {said}", bad_attribute="select", bad_element="filter") from None

@@ -128,7 +128,7 @@ class Monitoring:
                         "namespace": module.namespace,
                         "location": ["NETCONF"],
                     }
-                    for module in self._schema.modules
+                    for module in self._schema.announced
                 ]
             },
             "sessions": {"session": [_told(session) for session in sessions]},

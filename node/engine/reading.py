@@ -128,7 +128,9 @@ async def kernel_state(schema: Schema, kernel: Kernel, parts: frozenset[Part]) -
         return Tree(schema.context)
     told: dict[str, Any] = await kernel.state(parts)
     try:
-        return tree.parse(schema.context, json.dumps(told).encode(), lib.LYD_PARSE_STRICT, lib.LYD_JSON)
+        return tree.parse(
+            schema.context, json.dumps(told, ensure_ascii=False).encode(), lib.LYD_PARSE_STRICT, lib.LYD_JSON
+        )
     except LibyangRefused:
         found = fault_of(schema)
         raise Fault(*(RpcError("operation-failed", f"State: {e.message}", path=e.path) for e in found.errors)) from None

@@ -47,6 +47,9 @@ MODULES: dict[str, tuple[str, ...]] = {
 }
 
 
+_INTERNAL = {"yang", "ietf-yang-metadata", "ietf-yang-schema-mount", "ietf-yang-structure-ext"}
+
+
 class SchemaMissing(Exception):
     """A YANG module cannot be found or read. The message says which, and what to install."""
 
@@ -98,6 +101,11 @@ class Schema:
         return tuple(_facts(module.cdata) for module in self.context)
 
     @cached_property
+    def announced(self) -> tuple[ModuleFacts, ...]:
+        """The modules that clients are told about: what libyang has inside for itself is not spoken here."""
+        return tuple(module for module in self.modules if module.name not in _INTERNAL)
+
+    @cached_property
     def by_namespace(self) -> dict[str, ModuleFacts]:
         """Namespace -> implemented module."""
         return {module.namespace: module for module in self.modules if module.implemented}
@@ -110,7 +118,7 @@ class Schema:
     @cached_property
     def content_id(self) -> str:
         """Changes when the set of modules does (RFC 8525, 3)."""
-        words = "\n".join(sorted(repr(module) for module in self.modules))
+        words = "\n".join(sorted(repr(module) for module in self.announced))
         return hashlib.sha256(words.encode()).hexdigest()[:16]
 
     def source(self, name: str, yin: bool = False) -> bytes:

@@ -35,14 +35,14 @@ def capabilities(schema: Schema, *, startup: bool) -> list[str]:
         found.append(f"{_CAPABILITY}startup:1.0")
     library = schema.by_name["ietf-yang-library"].revision
     found.append(f"{_CAPABILITY}yang-library:1.1?revision={library}&content-id={schema.content_id}")
-    found += [_module_uri(module) for module in schema.modules if module.implemented and not module.yang_1_1]
+    found += [_module_uri(module) for module in schema.announced if module.implemented and not module.yang_1_1]
     return found
 
 
 def library(schema: Schema, *, startup: bool) -> dict[str, Any]:
     """Both forms, as JSON values of RFC 7951."""
-    implemented = [module for module in schema.modules if module.implemented]
-    imported = [module for module in schema.modules if not module.implemented]
+    implemented = [module for module in schema.announced if module.implemented]
+    imported = [module for module in schema.announced if not module.implemented]
     names = ["running", "candidate", "operational", *(["startup"] if startup else [])]
     return {
         "ietf-yang-library:yang-library": {

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
+import resource
 
 import pytest
 
@@ -245,20 +245,26 @@ async def test_a_left_over_temporary_file_is_not_in_force(settings: EngineSettin
     await lab.engine.stop()
 
 
-@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
-async def test_a_full_disk_fails_the_commit_before_the_kernel_is_touched(lab: Lab, settings: EngineSettings) -> None:
+async def test_a_file_that_cannot_grow_fails_the_commit_before_the_kernel_is_touched(
+    lab: Lab, settings: EngineSettings
+) -> None:
     client = await lab.client()
     await client.edit(ONE)
     await client.ok("<commit/>")
     applied, file = lab.kernel.applied, settings.startup_file.read_bytes()
     await client.edit(TWO)
-    # Writing to this device always fails with ENOSPC; the real thing is a test with a small tmpfs.
-    lab.engine.datastores._file._temporary = type(settings.startup_file)("/dev/full")
-    error = await client.error("<commit/>")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(file), hard))
+    try:
+        error = await client.error("<commit/>")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
     assert error["error-tag"] == "resource-denied"
-    assert "No space left" in error["error-message"]
+    assert "File too large" in error["error-message"]
     assert (lab.kernel.applied, settings.startup_file.read_bytes()) == (applied, file)
+    assert len(list(settings.startup_file.parent.iterdir())) == 1
     assert "<name>b</name>" not in await client.running()
+    await client.ok("<commit/>")
 
 
 async def test_a_startup_file_that_cannot_be_renamed_takes_the_kernel_back(lab: Lab, settings: EngineSettings) -> None:
