@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
-import libyang
+if TYPE_CHECKING:
+    import libyang
 
 StartupMode = Literal["automatic", "explicit"]
 

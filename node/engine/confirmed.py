@@ -72,13 +72,15 @@ class Commits:
             Fault: nothing was changed.
         """
         self._may(who, request.persist_id)
+        before: Tree | None = None
         if self._data.modified:
             content = self._data.validated("candidate")
             before = await self._data.make_running(content, lasting=not request.confirmed)
             self._data.discard()
             self._changed(who.words, before)
         else:
-            before = self._data.running.copy() if request.confirmed and self._pending is None else None
+            if request.confirmed and self._pending is None:
+                before = self._data.running.copy()
             if self._pending is not None and not request.confirmed:
                 self._data.save_running()
         self._settle(who, request, before)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeAlias
 
 from _libyang import ffi, lib
 from lxml import etree
@@ -24,7 +24,7 @@ _BLANK = " \t\r\n"
 
 _ANY = b'<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces"/>'
 
-Filter = etree._Element | None
+Filter: TypeAlias = etree._Element | None
 
 
 def select(schema: Schema, data: Tree, wanted: Filter) -> Tree:
@@ -60,7 +60,8 @@ def kind(wanted: etree._Element) -> str:
 
 def expression_of(wanted: etree._Element) -> str | None:
     """The XPath expression as the client wrote it."""
-    return wanted.get("select") or wanted.get(f"{{{BASE}}}select")
+    found: str | None = wanted.get("select") or wanted.get(f"{{{BASE}}}select")
+    return found
 
 
 def _by_xpath(schema: Schema, data: Tree, wanted: etree._Element) -> Tree:
@@ -148,7 +149,8 @@ class _Subtree:
     def _inside(self, result: Tree, parent: Node, element: etree._Element, node: Node) -> bool:
         """A containment node (6.2.3) with its sibling set below (6.2.5)."""
         below = lib.lyd_child(node)
-        tests, others = [], []
+        tests: list[etree._Element] = []
+        others: list[etree._Element] = []
         for child in element:
             (tests if not len(child) and (child.text or "").strip(_BLANK) else others).append(child)
         matched = []

@@ -132,9 +132,9 @@ class EngineSession:
             return self._refused(rpc, found)
         except Exception:  # noqa: BLE001  # one session's bad luck must not end the others
             _LOG.exception("operation %s failed", name[1])
-            found = fault("operation-failed", "The server failed inside; its log has more.", "application")
+            inside = fault("operation-failed", "The server failed inside; its log has more.", "application")
             self._done(operation, name[1], element, "operation-failed", "internal")
-            return self._refused(rpc, found)
+            return self._refused(rpc, inside)
         self._done(operation, name[1], element, "ok", None)
         return reply(rpc, content)
 

@@ -56,9 +56,9 @@ class StartupFile:
             checked(schema, found.validate, found)
             return found
         except Fault as fault:
-            error = fault.errors[0]
-            where = f" ({error.path})" if error.path else ""
-            raise StartupUnusable(f"{self.path}: {error.message}{where} Correct it, or remove the file.") from None
+            first = fault.errors[0]
+            where = f" ({first.path})" if first.path else ""
+            raise StartupUnusable(f"{self.path}: {first.message}{where} Correct it, or remove the file.") from None
 
     def prepare(self, text: bytes) -> None:
         """Write the next content beside the file, and have it on the disk. `text` is the content of <config>.

@@ -10,6 +10,11 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+
+# Imported by a test module, this skips the module.
+pytest.importorskip("libyang", reason="needs the extra 'node'")
+
 from lxml import etree
 
 from ansible_collections.shadownet.ipam.node.contract import (

@@ -8,13 +8,14 @@ import inspect
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-pytest.importorskip("libyang", reason="needs the extra 'node'")
-
 from ansible_collections.shadownet.ipam.node.contract import Done, EngineSettings
-from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import Lab, MemoryKernel, started
+
+if TYPE_CHECKING:
+    from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import Lab, MemoryKernel
 
 
 @pytest.fixture
@@ -35,6 +36,8 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
 
 @pytest.fixture
 def kernel() -> MemoryKernel:
+    from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import MemoryKernel
+
     return MemoryKernel()
 
 
@@ -48,16 +51,20 @@ def settings(tmp_path: Path, done: list[Done]) -> EngineSettings:
     return EngineSettings(startup_file=tmp_path / "startup.xml", observe=done.append)
 
 
-@pytest.fixture
-def lab(runner: asyncio.Runner, kernel: MemoryKernel, settings: EngineSettings) -> Iterator[Lab]:
+def _started(runner: asyncio.Runner, kernel: MemoryKernel, settings: EngineSettings) -> Iterator[Lab]:
+    from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import started
+
     one: Lab = runner.run(started(kernel, settings))
     yield one
     runner.run(one.engine.stop())
 
 
 @pytest.fixture
+def lab(runner: asyncio.Runner, kernel: MemoryKernel, settings: EngineSettings) -> Iterator[Lab]:
+    yield from _started(runner, kernel, settings)
+
+
+@pytest.fixture
 def explicit_lab(runner: asyncio.Runner, kernel: MemoryKernel, settings: EngineSettings) -> Iterator[Lab]:
     """With :startup."""
-    one: Lab = runner.run(started(kernel, replace(settings, startup_mode="explicit")))
-    yield one
-    runner.run(one.engine.stop())
+    yield from _started(runner, kernel, replace(settings, startup_mode="explicit"))

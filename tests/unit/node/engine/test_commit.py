@@ -9,9 +9,9 @@ import resource
 import pytest
 
 from ansible_collections.shadownet.ipam.node.contract import EngineSettings, KernelRefused, Refusal, StartupUnusable
-from ansible_collections.shadownet.ipam.node.engine import Engine
 from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import (
     NC,
+    Engine,
     Lab,
     MemoryKernel,
     edit,
