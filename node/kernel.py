@@ -14,7 +14,6 @@ import libyang
 
 from ..plugins.module_utils.frontend.netlink.wire import NETLINK_ROUTE, Wire
 from ..plugins.module_utils.frontend.netlink.wire import KernelRefused as NetlinkRefused
-from ..plugins.module_utils.model.errors import NodeError
 from ..plugins.module_utils.model.node_config import Interface, NodeConfig
 from . import frames, paths
 from .access_mapping import DEFAULT_ENTRY
@@ -87,7 +86,7 @@ class LinuxKernel:
         """See ``contract.Kernel.state``.
 
         Raises:
-            NodeError: it cannot be read.
+            KernelRefused: it cannot be read.
         """
         found: dict[str, Any] = {}
         if Part.INTERFACES in parts or Part.ROUTES in parts:
@@ -97,7 +96,7 @@ class LinuxKernel:
         if Part.ACCESS_LISTS in parts and self._now.config.access_lists:
             answer = await self._ask({"do": "counters"})
             if "refused" in answer:
-                raise NodeError(answer["refused"]["message"])
+                raise KernelRefused([Refusal(answer["refused"]["message"])])
             found.update(self._counters(answer["ok"]))
         return found
 
@@ -168,13 +167,13 @@ class LinuxKernel:
             wire = Wire(NETLINK_ROUTE, self._netns)
             try:
                 if Part.INTERFACES in parts:
-                    found.update(self._interfaces.read(wire, configured))
+                    found.update(self._interfaces.read(wire, configured, self._netns))
                 if Part.ROUTES in parts:
                     found.update(read_ribs(wire, {link.index: link.name for link in read_links(wire)}))
             finally:
                 wire.close()
         except (NetlinkRefused, OSError) as refused:
-            raise NodeError("The node's state cannot be read.", node_said=str(refused)) from None
+            raise KernelRefused([Refusal(f"the node's state cannot be read: {refused}")]) from None
         return found
 
     def _counters(self, counted: Mapping[str, Mapping[str, list[int]]]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from ..plugins.module_utils.frontend.netlink import addresses
 from ..plugins.module_utils.frontend.netlink.links import GETLINK, MARK
-from ..plugins.module_utils.frontend.netlink.wire import Wire, parse, text, u32
+from ..plugins.module_utils.frontend.netlink.wire import Wire, in_namespace, parse, text, u32
 
 _BODY = struct.Struct("=BBHiII")
 _UP = 1
@@ -120,8 +120,13 @@ class InterfacesState:
         self._start = _now()
         self._first = True
 
-    def read(self, wire: Wire, configured: Collection[str]) -> dict[str, Any]:
+    def read(self, wire: Wire, configured: Collection[str], netns: str | None = None) -> dict[str, Any]:
         """State leaves of the configured interfaces, and ``interfaces-state`` of all (RFC 7951 JSON).
+
+        Args:
+            wire: a route socket.
+            configured: names of those in running.
+            netns: the network namespace of ``wire``.
 
         Raises:
             KernelRefused: a dump failed.
@@ -146,7 +151,7 @@ class InterfacesState:
                 lower.setdefault(link.master, []).append(link.name)
         states = []
         mine = []
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as asking:
+        with in_namespace(netns, _ioctl_socket) as asking:
             for link in links:
                 state = _state(link, since[link.index], asking)
                 if link.name in configured:
@@ -165,6 +170,10 @@ class InterfacesState:
         if mine:
             found["ietf-interfaces:interfaces"] = {"interface": mine}
         return found
+
+
+def _ioctl_socket() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC)
 
 
 def _now() -> str:

@@ -110,6 +110,10 @@ def entry(matches: str) -> AccessEntry:
     return replace(found, name="", action="")
 
 
+def net4(end: str, prefix: str) -> str:
+    return f"<{end}-ipv4-network>{prefix}</{end}-ipv4-network>"
+
+
 def ports(inner: str, leaf: str = "destination-port") -> str:
     return f"<{leaf}>{inner}</{leaf}>"
 
@@ -126,8 +130,7 @@ def ports(inner: str, leaf: str = "destination-port") -> str:
         ("<ipv6><protocol>1</protocol></ipv6>", {"protocol": "1", "source": "::/0"}),
         ("<ipv4><protocol>58</protocol></ipv4>", {"protocol": "58", "source": "0.0.0.0/0"}),
         (
-            "<ipv4><protocol>89</protocol><source-ipv4-network>10.0.0.0/8</source-ipv4-network>"
-            + "<destination-ipv4-network>10.1.0.0/16</destination-ipv4-network></ipv4>",
+            f"<ipv4><protocol>89</protocol>{net4('source', '10.0.0.0/8')}{net4('destination', '10.1.0.0/16')}</ipv4>",
             {"protocol": "89", "source": "10.0.0.0/8", "destination": "10.1.0.0/16"},
         ),
         (
