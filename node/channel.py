@@ -72,6 +72,8 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
 
     def connection_made(self, chan: asyncssh.SSHServerChannel[bytes]) -> None:
         self._channel = chan
+        # asyncssh would keep every variable that a client sends, without limit, and offers no way to refuse one.
+        vars(chan)["_process_env_request"] = _no_variable
         self._line.opened(self)
         self._door.enter(self._line.user.name)
 
@@ -234,6 +236,10 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
     def _note(self, event: str, **facts: object) -> None:
         number = self.session_id
         self._audit.record(event, user=self._line.user.name, source=self._line.source, session=number, **facts)
+
+
+def _no_variable(_packet: object) -> bool:
+    return False
 
 
 _tasks: set[asyncio.Task[None]] = set()

@@ -46,7 +46,7 @@ class Account:
 
     def accepts(self, data: bytes, source: str) -> bool:
         """Whether this public key, from this address, is the user's."""
-        address = _address(source)
+        address = plain_address(source)
         return any(
             key.data == data and (not key.sources or any(address in network for network in key.sources))
             for key in self.keys
@@ -132,7 +132,8 @@ def _key(line: str, where: str) -> Key:
         ) from None
 
 
-def _address(source: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+def plain_address(source: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address as its own family writes it, without zone."""
     address = ipaddress.ip_address(source.split("%", maxsplit=1)[0])
     # On a socket for both families IPv4 clients come as ::ffff:192.0.2.1.
     mapped = getattr(address, "ipv4_mapped", None)

@@ -17,7 +17,7 @@ from .audit import Audit
 from .channel import NetconfChannel, all_let_go
 from .contract import Done, Opener, User
 from .doorkeeper import Doorkeeper
-from .keys import Account
+from .keys import Account, plain_address
 from .settings import Limits
 
 # Signatures with SHA-1 are left out.
@@ -154,7 +154,7 @@ class Connection(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
         peer = conn.get_extra_info("peername")
-        self.source = str(peer[0]) if peer else "?"
+        self.source = str(plain_address(str(peer[0]))) if peer else "?"
         self._front.lines.add(self)
         pushed = self._front.door.arrive(self, self.source)
         if isinstance(pushed, Connection):

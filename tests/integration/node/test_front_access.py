@@ -99,8 +99,8 @@ def test_nothing_is_forwarded(node: FrontNode) -> None:
         transport.close()
 
 
-@pytest.mark.parametrize("request_name", ["auth-agent-req@openssh.com", "x11-req", "pty-req"])
-def test_neither_agent_nor_display_nor_terminal(node: FrontNode, request_name: str) -> None:
+@pytest.mark.parametrize("request_name", ["auth-agent-req@openssh.com", "x11-req", "pty-req", "env"])
+def test_neither_agent_nor_display_nor_terminal_nor_variable(node: FrontNode, request_name: str) -> None:
     transport = connection(node)
     try:
         channel = transport.open_session()
@@ -119,6 +119,9 @@ def test_neither_agent_nor_display_nor_terminal(node: FrontNode, request_name: s
             for number in (80, 24, 0, 0):
                 message.add_int(number)
             message.add_string(b"\0")
+        elif request_name == "env":
+            message.add_string("LANG")
+            message.add_string("C")
         channel._event_pending()
         transport._send_user_message(message)
         with pytest.raises(paramiko.SSHException):
