@@ -193,6 +193,6 @@ class Commits:
 
     def _changed(self, words: dict[str, Any], before: Tree) -> None:
         by = words or {"server": [None]}
-        found = edits(self._data.schema, before, self._data.running)
+        found = edits(before, self._data.running)
         if found:
             self._publish("netconf-config-change", {"changed-by": by, "datastore": "running", "edit": found})

@@ -79,10 +79,17 @@ def _why(schema: Schema, config: etree._Element, node: Node) -> Fault:
 
 @dataclass(slots=True)
 class _Place:
-    """Where in the target the walk is: below `parent`, at the top (None), or below something that is not there."""
+    """Where in the target the walk is.
+
+    Attributes:
+        parent: the node above, None at the top.
+        missing: what is above is not there.
+        marked: the node of the edit, or one above it, has attributes.
+    """
 
     parent: Node | None
     missing: bool = False
+    marked: bool = False
 
 
 class _Walk:
@@ -108,7 +115,12 @@ class _Walk:
     def _node(self, node: Node, place: _Place, inherited: str) -> None:
         model = node.schema
         flags = model.flags
-        operation, at = self._marked(node, inherited) if self._marks.any else (inherited, None)
+        tagged = self._marks.tagged and bool(node.flags & tree.DEFAULT)
+        if node.meta or tagged:
+            operation, at = self._marked(node, inherited)
+            place = _Place(place.parent, place.missing, marked=True)
+        else:
+            operation, at = inherited, None
         if flags & tree.KEY:
             if operation in _GONE and operation != inherited:
                 raise self._fault("bad-attribute", "The key of a list entry cannot be removed.", node, "operation")
@@ -120,7 +132,7 @@ class _Walk:
         if operation in _GONE:
             self._remove(node, found if exists else NULL, operation)
         elif operation == "none":
-            self._none(node, found, exists)
+            self._none(node, found, exists, place)
         else:
             if operation == "create" and exists:
                 raise self._fault("data-exists", "create: it exists already.", node)
@@ -139,11 +151,16 @@ class _Walk:
             for child in tree.children(found):
                 if not child.schema.flags & tree.KEY:
                     lib.lyd_free_tree(child)
-        # What is all new and has no attributes is for libyang to merge.
-        if found or self._marks.any:
-            self.level(lib.lyd_child(node), _Place(found or None, missing=not found), operation)
+        below = _Place(found or None, missing=not found, marked=place.marked)
+        if self._marks.nested or (self._marks.any and not place.marked):
+            self.level(lib.lyd_child(node), below, operation)
+            return
+        # No attributes below: what is all new, or quite the same, is for libyang to merge.
+        new = not found or operation == "replace"
+        if not new and not (model.nodetype & tree.LIST and tree.alike(found, node)):
+            self.level(lib.lyd_child(node), below, operation)
 
-    def _none(self, node: Node, found: Node, exists: bool) -> None:
+    def _none(self, node: Node, found: Node, exists: bool, place: _Place) -> None:
         model = node.schema
         always_there = model.nodetype & tree.CONTAINER and not model.flags & tree.PRESENCE
         if not exists and not always_there:
@@ -152,7 +169,7 @@ class _Walk:
             # Its value must not be merged.
             self._change.remove(node)
             return
-        self.level(lib.lyd_child(node), _Place(found or None, missing=not found), "none")
+        self.level(lib.lyd_child(node), _Place(found or None, missing=not found, marked=place.marked), "none")
         if always_there and not found and not lib.lyd_child(node):
             self._change.remove(node)
 

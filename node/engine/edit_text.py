@@ -33,15 +33,25 @@ _ALLOWED = {
 _GONE = {"delete", "remove"}
 _PREDICATE = re.compile(r"""\s*\[\s*(?P<name>[^=\[\]'"]+?)\s*=\s*(?:'(?P<single>[^']*)'|"(?P<double>[^"]*)")\s*\]\s*""")
 _ATTRIBUTES = etree.XPath("descendant::*[@*]")
+_NESTED = etree.XPath("descendant::*[@*][ancestor::*[@*][ancestor::nc:config]]", namespaces={"nc": BASE})
 
 
 @dataclass(frozen=True, slots=True)
 class Marks:
-    """Whether an edit has attributes at all, whether it inserts, and whether it names what is to go without a value."""
+    """Which attributes an edit has.
+
+    Attributes:
+        any: some. insert: ``insert`` among them.
+        bare_removal: something is to go and has no content, so it may be a leaf without its value.
+        nested: there is one below a node that has one itself.
+        tagged: ``default`` of RFC 6243 among them.
+    """
 
     any: bool
     insert: bool
     bare_removal: bool
+    nested: bool
+    tagged: bool
 
 
 def read_marks(config: etree._Element) -> Marks:
@@ -50,7 +60,7 @@ def read_marks(config: etree._Element) -> Marks:
     Raises:
         Fault: ``unknown-attribute`` or ``bad-attribute``.
     """
-    marked = insert = bare = False
+    marked = insert = bare = tagged = False
     for element in _ATTRIBUTES(config):
         for name, value in element.attrib.items():
             if name not in _ALLOWED:
@@ -64,8 +74,9 @@ def read_marks(config: etree._Element) -> Marks:
                 raise _refused("bad-attribute", said, element, name, app_tag="missing-instance")
             insert = insert or name == _INSERT
             marked = True
+            tagged = tagged or name == _DEFAULT
             bare = bare or (value in _GONE and _is_bare(element))
-    return Marks(marked, insert, bare)
+    return Marks(marked, insert, bare, marked and bool(_NESTED(config)), tagged)
 
 
 def text_of(config: etree._Element) -> bytes:

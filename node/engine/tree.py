@@ -25,6 +25,7 @@ _more.cdef("""
     void lyd_insert_sibling(void);
     void lyd_parse_opaq_error(void);
     void lyd_compare_siblings(void);
+    void lyd_compare_single(void);
     struct opaque_name { const char *name; const char *prefix; const char *module_ns; };
     struct attribute {
         void *parent; struct attribute *next; struct opaque_name name; const char *value;
@@ -57,6 +58,8 @@ _after = _function("lyd_insert_after", "int(*)(struct lyd_node *, struct lyd_nod
 _beside = _function("lyd_insert_sibling", "int(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
 _opaque_error = _function("lyd_parse_opaq_error", "int(*)(const struct lyd_node *)")
 _compare = _function("lyd_compare_siblings", "int(*)(const struct lyd_node *, const struct lyd_node *, uint32_t)")
+_compare_one = _function("lyd_compare_single", "int(*)(const struct lyd_node *, const struct lyd_node *, uint32_t)")
+_RECURSIVELY = 1  # LYD_COMPARE_FULL_RECURSION
 # One place for results is enough: nothing here runs in two threads.
 _found = ffi.new("struct lyd_node **")
 
@@ -178,7 +181,7 @@ class Tree:
         """Whether both say the same, order of user-ordered lists included; implicit defaults count as values."""
         if not self.first or not other.first:
             return not self.first and not other.first
-        return bool(_compare(self.first, other.first, 1) == 0)
+        return bool(_compare(self.first, other.first, _RECURSIVELY) == 0)
 
 
 def parse(context: libyang.Context, text: bytes, options: int, form: int = lib.LYD_XML) -> Tree:
@@ -250,6 +253,11 @@ def instance(first: Node, schema: Any, key_or_value: str | None = None) -> Node:
         text = key_or_value.encode()
         code = _find_value(first, schema, text, len(text), _found)
     return _found[0] if code == 0 else NULL
+
+
+def alike(one: Node, other: Node) -> bool:
+    """Whether two nodes and all below them say the same."""
+    return bool(_compare_one(one, other, _RECURSIVELY) == 0)
 
 
 def put_before(anchor: Node, node: Node) -> None:

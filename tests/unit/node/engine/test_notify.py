@@ -10,6 +10,7 @@ import pytest
 from lxml import etree
 
 from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import (
+    NAMESPACES,
     Client,
     Lab,
     interface,
@@ -83,6 +84,18 @@ async def test_a_great_change_is_told_by_the_nodes_above(lab: Lab) -> None:
     (event,) = watching.events("netconf-config-change")
     assert [item.findtext("{*}target") for item in event.iterfind("{*}edit")] == ["/if:interfaces"]
     assert [item.findtext("{*}operation") for item in event.iterfind("{*}edit")] == ["merge"]
+
+
+async def test_a_move_is_told(lab: Lab) -> None:
+    client = await lab.client()
+    ace = "<ace {}><name>{}</name><actions><forwarding>accept</forwarding></actions></ace>"
+    frame = f'<acls xmlns="{NAMESPACES["acl"]}"><acl><name>l</name><aces>{{}}</aces></acl></acls>'
+    await changed(client, frame.format("".join(ace.format("", name) for name in "abcd")))
+    watching = await watcher(lab)
+    await changed(client, frame.format(ace.format('yang:insert="first"', "c")))
+    (event,) = watching.events("netconf-config-change")
+    told = [(item.findtext("{*}target"), item.findtext("{*}operation")) for item in event.iterfind("{*}edit")]
+    assert told == [("/acl:acls/acl:acl[acl:name='l']/acl:aces/acl:ace[acl:name='c']", "merge")]
 
 
 async def test_sessions_are_told(lab: Lab) -> None:
