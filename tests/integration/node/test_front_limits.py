@@ -22,6 +22,7 @@ paramiko = pytest.importorskip("paramiko", reason="needs the extra netconf")
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces, wait_for  # noqa: E402
 
 from .front_node import BASE, FrontNode  # noqa: E402
+from .test_clients import routes  # noqa: E402
 from .wire import HELLO_1_0, HELLO_1_1, Wire, connection  # noqa: E402
 
 pytestmark = pytest.mark.netns
@@ -188,6 +189,23 @@ def test_who_does_not_read_replies_is_sent_away(node: FrontNode) -> None:
             lazy.transport.sock.close()
             print(f"window {window}: memory +{peak / MIB:.1f} MiB at most")
             assert peak < 30 * MIB
+
+
+def test_who_does_not_read_notifications_is_sent_away(node: FrontNode) -> None:
+    lazy = Wire(node, window=32768)
+    lazy.rpc('<create-subscription xmlns="urn:ietf:params:xml:ns:netconf:notification:1.0"/>')
+    lazy.transport.packetizer.read_message = lambda: time.sleep(3600)  # type: ignore[method-assign]
+    some = [f"10.99.{one}.0/24" for one in range(40)]
+    with Wire(node) as writer:
+        # What is changed below a list that stays is told route by route.
+        for edited in [routes("10.98.0.0/16"), *(routes(*some, operation=one) for one in ["merge", "delete"] * 60)]:
+            edit = f"<config>{edited}</config>"
+            assert b"<ok" in writer.rpc(f"<edit-config><target><candidate/></target>{edit}</edit-config>")
+            assert b"<ok" in writer.rpc("<commit/>")
+            if ended_in_log(node, lazy):
+                break
+    assert "limits.send_queue" in reason(node, lazy)
+    lazy.transport.sock.close()
 
 
 def ended_in_log(node: FrontNode, session: Wire) -> bool:
