@@ -328,20 +328,22 @@ def test_what_is_wrong_with_the_settings_is_said_by_check_and_run(change: dict[s
             node.remove()
 
 
+UNREACHABLE = (
+    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">'
+    '<routing xmlns="urn:ietf:params:xml:ns:yang:ietf-routing"><control-plane-protocols>'
+    "<control-plane-protocol><type>static</type><name>x</name><static-routes>"
+    '<ipv4 xmlns="urn:ietf:params:xml:ns:yang:ietf-ipv4-unicast-routing"><route>'
+    "<destination-prefix>10.0.0.0/8</destination-prefix><next-hop>"
+    "<next-hop-address>192.0.2.77</next-hop-address></next-hop></route></ipv4></static-routes>"
+    "</control-plane-protocol></control-plane-protocols></routing></config>"
+)
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [
         ("<config", "startup.xml"),
-        (
-            '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">'
-            '<routing xmlns="urn:ietf:params:xml:ns:yang:ietf-routing"><control-plane-protocols>'
-            "<control-plane-protocol><type>static</type><name>x</name><static-routes>"
-            '<ipv4 xmlns="urn:ietf:params:xml:ns:yang:ietf-ipv4-unicast-routing"><route>'
-            "<destination-prefix>10.0.0.0/8</destination-prefix><next-hop>"
-            "<next-hop-address>192.0.2.77</next-hop-address></next-hop></route></ipv4></static-routes>"
-            "</control-plane-protocol></control-plane-protocols></routing></config>",
-            "unreachable",
-        ),
+        (UNREACHABLE, "unreachable"),
     ],
     ids=["no-xml", "refused-by-the-kernel"],
 )
