@@ -38,7 +38,8 @@ def bind_all(listen: Sequence[Listen]) -> list[socket.socket]:
 
 def _bind(one: Listen, both: bool, where: str) -> socket.socket:
     family = socket.AF_INET6 if ":" in one.address else socket.AF_INET
-    made = socket.socket(family, socket.SOCK_STREAM)
+    # With the protocol named, asyncio turns off Nagle's algorithm for what is accepted.
+    made = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         with suppress(OSError):  # a kernel without IPv6 free binding then wants the address to be there
