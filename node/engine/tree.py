@@ -23,6 +23,7 @@ _more.cdef("""
     void lyd_insert_before(void);
     void lyd_insert_after(void);
     void lyd_insert_sibling(void);
+    void lyd_unlink_tree(void);
     void lyd_parse_opaq_error(void);
     void lyd_compare_siblings(void);
     void lyd_compare_single(void);
@@ -56,6 +57,7 @@ _find_value = _function(
 _before = _function("lyd_insert_before", "int(*)(struct lyd_node *, struct lyd_node *)")
 _after = _function("lyd_insert_after", "int(*)(struct lyd_node *, struct lyd_node *)")
 _beside = _function("lyd_insert_sibling", "int(*)(struct lyd_node *, struct lyd_node *, struct lyd_node **)")
+_unlink = _function("lyd_unlink_tree", "void(*)(struct lyd_node *)")
 _opaque_error = _function("lyd_parse_opaq_error", "int(*)(const struct lyd_node *)")
 _compare = _function("lyd_compare_siblings", "int(*)(const struct lyd_node *, const struct lyd_node *, uint32_t)")
 _compare_one = _function("lyd_compare_single", "int(*)(const struct lyd_node *, const struct lyd_node *, uint32_t)")
@@ -143,6 +145,12 @@ class Tree:
         if node == self.first:
             self.first = node.next
         lib.lyd_free_tree(node)
+
+    def unlink(self, node: Node) -> None:
+        """Take one node of this tree out with all below it; it belongs to the caller."""
+        if node == self.first:
+            self.first = node.next
+        _unlink(node)
 
     def find(self, path: str) -> Node:
         """The node at an instance path (JSON prefixes), or NULL."""
@@ -274,6 +282,11 @@ def put_beside(first: Node, node: Node) -> Node:
     """Add a node without parent to top-level siblings, NULL if there are none yet; the first sibling afterwards."""
     _check(_beside(first, node, _found))
     return _found[0]
+
+
+def put_below(parent: Node, node: Node) -> None:
+    """Add a node without parent below another."""
+    _check(lib.lyd_insert_child(parent, node))
 
 
 def complain(node: Node) -> None:
