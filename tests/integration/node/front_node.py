@@ -51,6 +51,7 @@ class FrontNode:
         self.port = 830
         self.through: tuple[str, ...] = ()  # a program that starts it
         self.python = sys.executable
+        self.extra: dict[str, str] = {}  # environment
         self.process: subprocess.Popen[str] | None = None
         self._make_link()
         self._make_files(settings)
@@ -114,7 +115,7 @@ class FrontNode:
     @property
     def environment(self) -> dict[str, str]:
         places = [str(self.folder / "lib"), sysconfig.get_path("purelib")]
-        return {**os.environ, "PYTHONPATH": ":".join(places), "PYTHONDONTWRITEBYTECODE": "1"}
+        return {**os.environ, "PYTHONPATH": ":".join(places), "PYTHONDONTWRITEBYTECODE": "1", **self.extra}
 
     def command(self, *words: str) -> list[str]:
         """The command line that runs ``shadownet-node`` in the node's namespace."""

@@ -282,6 +282,12 @@ def test_starts_without_root_as_the_systemd_unit_has_it() -> None:
             del node.settings["user"]
             node.write_settings()
             shutil.chown(node.folder / "host_key", "nobody")
+            place = str(node.folder / "notify")
+            heard = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+            heard.bind(place)
+            heard.settimeout(10)
+            Path(place).chmod(0o777)
+            node.extra = {"NOTIFY_SOCKET": place}
             sets = (f"--{name}={some}" for name in ("inh-caps", "ambient-caps", "bounding-set"))
             node.through = ("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups", *sets)
             node.python = python
@@ -290,7 +296,10 @@ def test_starts_without_root_as_the_systemd_unit_has_it() -> None:
             assert (parent["CapPrm"], child["CapPrm"]) == (f"{1 << 12:016x}", "0" * 16)
             with Wire(node) as session:
                 assert b"<ok" in session.rpc("<discard-changes/>")
+            assert heard.recv(100) == b"READY=1"
             assert node.stop() == 0
+            assert heard.recv(100) == b"STOPPING=1"
+            heard.close()
         finally:
             node.remove()
 
