@@ -114,6 +114,7 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._channel = None
+        self._ended_at = self._ended_at or time.monotonic()  # what it has asked and is not begun is forgotten
         self._reason = self._reason or (f"the connection was lost: {exc}" if exc else "the client closed the channel")
         self._door.exit(self._line.user.name)
         self._line.gone(self)
@@ -132,6 +133,7 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
                 data, self._arrived = bytes(self._arrived), bytearray()
                 for message in self._framer.feed(data):
                     await self._take(message)
+                    await asyncio.sleep(0)  # many operations end without waiting; others have their turn all the same
                     if self._over():
                         return
                 if self._channel is not None:

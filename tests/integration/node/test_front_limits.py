@@ -229,6 +229,16 @@ def test_sessions_leave_nothing_behind(node: FrontNode) -> None:
     wait_for(lambda: files(node) <= before, 10, "the connections to close")
 
 
+def test_a_heap_of_requests_does_not_hold_up_the_others(node: FrontNode) -> None:
+    with Wire(node) as session, Wire(node) as hasty:
+        request = f'<rpc message-id="1" xmlns="{BASE}">{GET}</rpc>'.encode()
+        hasty.raw(b"".join(b"\n#%d\n%s\n##\n" % (len(request), request) for _number in range(8000)))
+        waits = [timed(session) for _number in range(20)]
+        assert len(hasty.waiting) < 8000
+        print(f"rpc beside 8,000 others {statistics.median(waits) * 1e3:.1f} ms (worst {max(waits) * 1e3:.1f})")
+        assert max(waits) < 1
+
+
 def test_no_expression_of_a_reader_keeps_the_others_waiting(node: FrontNode) -> None:
     with Wire(node) as session, Wire(node, "bob") as reader:
         for expression in ("//*[//*[//*]]", "//*[../*[../*]]", "//*/following::*", "//*" * 8):
