@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 from _libyang import ffi, lib
 from lxml import etree
 
-from . import tree
+from . import keyless, tree
 from .choices import child_of
 from .complaints import stored
 from .errors import BASE, fault
@@ -102,13 +102,24 @@ def _copy_with_parents(result: Tree, made: dict[Node, Node], node: Node) -> None
 
 def _copy(result: Tree, parent: Node, node: Node, options: int) -> Node:
     """A copy below `parent`, or at the top of `result`. A list entry always has its keys."""
+    if parent and keyless.is_entry(node):
+        return keyless.copy_entry(parent, node, options)
     made = ffi.new("struct lyd_node **")
     above = ffi.cast("struct lyd_node_inner *", parent)
-    if lib.lyd_dup_single(node, above, options, made) != lib.LY_SUCCESS:
+    if options == _WHOLE and keyless.holds_entries(node):
+        made[0] = keyless.copy_whole(parent, node, _WHOLE, _ALONE)
+    elif lib.lyd_dup_single(node, above, options, made) != lib.LY_SUCCESS:
         raise tree.LibyangRefused
     if not parent:
         result.first = tree.put_beside(result.first, made[0])
     return made[0]
+
+
+def _there(result: Tree, parent: Node, node: Node) -> Node:
+    """The copy of a node, if it was copied before; entries without keys cannot be told from one another."""
+    if parent and keyless.is_entry(node):
+        return NULL
+    return tree.same(lib.lyd_child(parent) if parent else result.first, node)
 
 
 class _Subtree:
@@ -169,7 +180,7 @@ class _Subtree:
             self._put(result, parent, node)
             return True
         # Another filter element may have selected something of the same node before.
-        there = tree.same(lib.lyd_child(parent) if parent else result.first, node)
+        there = _there(result, parent, node)
         made = there or _copy(result, parent, node, _ALONE)
         some = bool(tests)
         for one in matched:
@@ -182,7 +193,7 @@ class _Subtree:
 
     def _put(self, result: Tree, parent: Node, node: Node) -> None:
         """A whole copy; what another filter element has put there before gives way."""
-        there = tree.same(lib.lyd_child(parent) if parent else result.first, node)
+        there = _there(result, parent, node)
         if there:
             if node.schema.flags & tree.KEY:
                 return

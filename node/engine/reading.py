@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from typing import Any
 
@@ -11,7 +10,7 @@ from _libyang import ffi, lib
 from lxml import etree
 
 from ..contract import Kernel, Part
-from . import filters, tree
+from . import filters, keyless, tree
 from .complaints import fault_of
 from .edit_text import tagged
 from .errors import Fault, RpcError, fault
@@ -128,9 +127,7 @@ async def kernel_state(schema: Schema, kernel: Kernel, parts: frozenset[Part]) -
         return Tree(schema.context)
     told: dict[str, Any] = await kernel.state(parts)
     try:
-        return tree.parse(
-            schema.context, json.dumps(told, ensure_ascii=False).encode(), lib.LYD_PARSE_STRICT, lib.LYD_JSON
-        )
+        return keyless.parse_state(schema.context, told, lib.LYD_PARSE_STRICT)
     except LibyangRefused:
         found = fault_of(schema)
         raise Fault(*(RpcError("operation-failed", f"State: {e.message}", path=e.path) for e in found.errors)) from None
