@@ -19,6 +19,7 @@ from .schema import Schema
 from .session import EngineSession
 from .startup import StartupFile
 from .tree import Tree
+from .vocabulary import Vocabulary
 from .yang_library import capabilities
 
 _LOG = logging.getLogger(__name__)
@@ -39,6 +40,7 @@ class Engine:
         self.schema = Schema(startup=explicit)
         self.capabilities = capabilities(self.schema, startup=explicit)
         self.datastores = Datastores(self.schema, kernel, StartupFile(settings.startup_file), settings.startup_mode)
+        self.vocabulary = Vocabulary(self.schema)
         self.locks = Locks()
         self.notifications = Notifications(self.schema)
         self.commits = Commits(self.datastores, self.notifications.publish, self.soon)

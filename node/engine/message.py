@@ -32,8 +32,8 @@ def read(message: bytes) -> etree._Element:
         NotXml: not well-formed, or with a document type declaration.
     """
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
+        encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
+        huge_tree=False, remove_comments=True, remove_pis=True,
     )  # fmt: skip
     try:
         root = etree.fromstring(message.strip(), parser)

@@ -53,7 +53,11 @@ class EngineSession:
         if self.base_1_1 is None:
             return await self._hello(message)
         try:
+            self._engine.vocabulary.check(message)
             rpc = read(message)
+        except Fault as found:
+            self.facts.counters.in_bad_rpcs += 1
+            return self._refused(None, found)
         except NotXml as error:
             return await self._not_xml(str(error))
         answer = await self._rpc(rpc)
@@ -97,6 +101,7 @@ class EngineSession:
 
     async def _hello(self, message: bytes) -> bytes | None:
         try:
+            self._engine.vocabulary.check(message)
             self.base_1_1 = speaks_1_1(message)
         except Fault as found:
             self._engine.statistics.in_bad_hellos += 1
