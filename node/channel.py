@@ -20,6 +20,7 @@ from .settings import Limits
 
 SUBSYSTEM = "netconf"
 _LONGEST_HELLO = 2**20
+_UNFINISHED = 4
 # With this much unsent the client is not given the reply to its next request, as that would wait behind it.
 _ENOUGH_UNSENT = 2**20
 _PAUSE = 0.05
@@ -38,6 +39,9 @@ class Line(Protocol):
 
     def abort(self) -> None:
         """Ends the connection without a word."""
+
+    def arriving(self) -> int:
+        """Octets of unfinished messages of all sessions there are."""
 
     def opened(self, channel: NetconfChannel) -> None:
         """A channel is there."""
@@ -58,6 +62,7 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
         self._channel: asyncssh.SSHServerChannel[bytes] | None = None
         self._session: Session | None = None
         self._framer = Framer(min(_LONGEST_HELLO, limits.message_size))
+        self._most_arriving = limits.message_size * _UNFINISHED
         self._arrived = bytearray()
         self._worker: asyncio.Task[None] | None = None
         self._eof = False
@@ -136,6 +141,8 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
                     await asyncio.sleep(0)  # many operations end without waiting; others have their turn all the same
                     if self._over():
                         return
+                if self.arriving > self._limits.message_size // 8 and self._line.arriving() > self._most_arriving:
+                    self.end("too much is being received at a time (four times limits.message_size)")
                 if self._channel is not None:
                     self._channel.resume_reading()
         except FramingError as error:
@@ -225,6 +232,11 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
     def _idle(self, now: float) -> bool:
         limit = self._limits.idle_time
         return limit > 0 and not self.subscribed and self._worker is None and now - self._active > limit
+
+    @property
+    def arriving(self) -> int:
+        """Octets of an unfinished message."""
+        return 0 if self._over() else self._framer.held
 
     @property
     def session_id(self) -> int | None:

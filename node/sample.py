@@ -44,7 +44,7 @@ limits:
   login_time: 30s
   hello_time: 30s
   idle_time: 15m
-  message_size: 64MiB
+  message_size: 16MiB
   send_queue: 16MiB
   send_time: 60s
 """

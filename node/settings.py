@@ -70,7 +70,8 @@ class Limits:
         hello_time: for a session to begin, from its channel's opening to the client's hello.
         idle_time: without a request; 0 for no limit. Sessions with a subscription, and those whose request is being
             worked on, are not idle.
-        message_size: of one message from a client.
+        message_size: of one message from a client. All messages that have begun and not ended may have four times as
+            much.
         send_queue: notifications that wait for a client that does not read.
         send_time: without a client taking anything of what waits for it.
     """
@@ -81,7 +82,7 @@ class Limits:
     login_time: int = 30
     hello_time: int = 30
     idle_time: int = 900
-    message_size: int = 64 * 2**20
+    message_size: int = 16 * 2**20
     send_queue: int = 16 * 2**20
     send_time: int = 60
 

@@ -141,7 +141,7 @@ class Connection(asyncssh.SSHServer):
     def __init__(self, front: Front) -> None:
         self._front = front
         self._connection: asyncssh.SSHServerConnection | None = None
-        self._channels: set[NetconfChannel] = set()
+        self.channels: set[NetconfChannel] = set()
         self._tries = 0
         self._key: bytes = b""
         self._logged_in = self._used = False
@@ -207,7 +207,7 @@ class Connection(asyncssh.SSHServer):
         if not self._logged_in:
             return False
         reason = front.door.refusal(self.user.name)
-        if len(self._channels) >= _CHANNELS:
+        if len(self.channels) >= _CHANNELS:
             reason = f"the connection has {_CHANNELS} channels already"
         if reason is not None:
             front.audit.record("refused", user=self.user.name, source=self.source, what="session", reason=reason)
@@ -230,6 +230,10 @@ class Connection(asyncssh.SSHServer):
         transport = getattr(self._connection, "_transport", None)
         return transport.get_write_buffer_size() if transport is not None else 0
 
+    def arriving(self) -> int:
+        """Octets of unfinished messages of all sessions there are."""
+        return sum(channel.arriving for line in self._front.lines for channel in line.channels)
+
     def abort(self) -> None:
         """Ends the connection without a word."""
         if self._connection is not None:
@@ -237,12 +241,12 @@ class Connection(asyncssh.SSHServer):
 
     def opened(self, channel: NetconfChannel) -> None:
         """A channel is there."""
-        self._channels.add(channel)
+        self.channels.add(channel)
         self._used = True
 
     def gone(self, channel: NetconfChannel) -> None:
         """A channel is no more."""
-        self._channels.discard(channel)
+        self.channels.discard(channel)
         self._empty_since = time.monotonic()
 
     # What the front calls.
@@ -254,7 +258,7 @@ class Connection(asyncssh.SSHServer):
 
     def subscribe(self, session_id: int) -> None:
         """This session has a subscription now, wherever it is."""
-        for channel in self._channels:
+        for channel in self.channels:
             if channel.session_id == session_id:
                 channel.subscribed = True
 
@@ -269,20 +273,20 @@ class Connection(asyncssh.SSHServer):
 
     def busy(self) -> bool:
         """Whether something waits to be sent to a session."""
-        return any(channel.unsent() for channel in self._channels)
+        return any(channel.unsent() for channel in self.channels)
 
     def close(self, reason: str) -> None:
         """Ends all sessions and the connection."""
-        for channel in list(self._channels):
+        for channel in list(self.channels):
             channel.end(reason)
         if self._connection is not None:
             self._connection.close()
 
     def sweep(self, now: float) -> None:
         """Looks once a second whether the client took too long."""
-        for channel in list(self._channels):
+        for channel in list(self.channels):
             channel.sweep(now)
-        if self._channels:
+        if self.channels:
             return
         patience = _WITHOUT_CHANNEL if self._used else self._front.limits.hello_time
         if self._logged_in and now - self._empty_since > patience:

@@ -166,6 +166,17 @@ def test_an_endless_message_does_not_fill_the_memory(node: FrontNode) -> None:
     assert node.memory(child) - before < 20 * MIB
 
 
+def test_many_unfinished_messages_do_not_fill_the_memory(node: FrontNode) -> None:
+    with ExitStack() as opened:
+        sessions = [opened.enter_context(Wire(node)) for _number in range(6)]
+        for number, session in enumerate(sessions):
+            # Most of a message for each but the last, which has what is more than four messages.
+            session.raw(b"\n#1000000\n" + b" " * (900_000 if number < 5 else 10))
+        wait_for(lambda: any(ended_in_log(node, session) for session in sessions), 2, "one of them to be ended")
+        assert [number for number, session in enumerate(sessions) if ended_in_log(node, session)] == [4]
+        assert "four times limits.message_size" in reason(node, sessions[4])
+
+
 def test_who_does_not_read_replies_is_sent_away(node: FrontNode) -> None:
     child = node.processes()[1]
     schema = '<get-schema xmlns="urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring">'

@@ -39,6 +39,11 @@ class Framer:
         self._message = bytearray()
         self._searched = 0
 
+    @property
+    def held(self) -> int:
+        """Octets of messages that are not complete yet."""
+        return len(self._buffer) + len(self._message)
+
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The messages that are complete with ``data``.
 
