@@ -69,14 +69,15 @@ class LinuxKernel:
         """See ``contract.Kernel.check``."""
         mapped = read_tree(after)
         check_values(mapped)
-        self._resolve(mapped)
+        self._resolve(mapped, self._links(mapped))
 
     async def apply(
         self, before: libyang.DNode | None, after: libyang.DNode | None, *, reconcile: bool = False
     ) -> None:
         """See ``contract.Kernel.apply``. ``before`` is not read: the kernel itself is compared with ``after``."""
         mapped = read_tree(after)
-        config = _with_mtus(self._resolve(mapped), self._now.config)
+        links = self._links(mapped)
+        config = _with_mtus(self._resolve(mapped, links), links, self._now.config, reconcile)
         answer = await self._ask({"do": "apply", "config": config.to_dict(), "start": reconcile})
         if "refused" in answer:
             raise self._refused(answer["refused"], mapped)
@@ -115,21 +116,24 @@ class LinuxKernel:
 
     # What is refused
 
-    def _resolve(self, mapped: Mapped) -> NodeConfig:
+    def _links(self, mapped: Mapped) -> dict[str, LinkState]:
+        """The node's interfaces by name, as far as it matters."""
+        if not mapped.config.interfaces:
+            return {}
+        try:
+            return {link.name: link for link in read_links(self._open())}
+        except (NetlinkRefused, OSError) as refused:
+            self._forget()
+            raise KernelRefused([Refusal(f"the interfaces cannot be read: {refused}")]) from None
+
+    def _resolve(self, mapped: Mapped, links: Mapping[str, LinkState]) -> NodeConfig:
         """The configuration as this node can have it: interfaces that it had before us are not made.
 
         RFC 8343 section 3.1: what is configured for an interface of the system is applied to that interface.
         """
-        if not mapped.config.interfaces:
-            return mapped.config
-        try:
-            there = {link.name: link for link in read_links(self._open())}
-        except (NetlinkRefused, OSError) as refused:
-            self._forget()
-            raise KernelRefused([Refusal(f"the interfaces cannot be read: {refused}")]) from None
         refusals = Refusals()
         found = [
-            _resolved(item, mapped.types[item.name], there.get(item.name), refusals)
+            _resolved(item, mapped.types[item.name], links.get(item.name), refusals)
             for item in mapped.config.interfaces
         ]
         refusals.raise_any()
@@ -223,18 +227,29 @@ def _resolved(item: Interface, kind: str, there: LinkState | None, refusals: Ref
     return Interface(item.name, addresses=item.addresses, ingress=item.ingress, egress=item.egress)
 
 
-def _with_mtus(config: NodeConfig, before: NodeConfig) -> NodeConfig:
-    """Where an MTU was configured and is no more, the usual one: the kernel would keep the old one."""
+def _with_mtus(config: NodeConfig, links: Mapping[str, LinkState], before: NodeConfig, reconcile: bool) -> NodeConfig:
+    """With the usual MTU where none is configured and the kernel may still have one that was.
+
+    Args:
+        config: as the node can have it.
+        links: what is there, by name.
+        before: what was applied last.
+        reconcile: what was applied last is not known.
+    """
     had = {one.name for one in before.interfaces if one.mtu is not None}
-    if not any(one.name in had and one.mtu is None and one.type is not None for one in config.interfaces):
-        return config
-    mtus = {one.name: one.mtu for one in config.interfaces}
-    return replace(
-        config,
-        interfaces=tuple(
-            replace(one, mtu=mtus.get(one.parent or "") or _USUAL_MTU)
-            if one.name in had and one.mtu is None and one.type is not None
-            else one
-            for one in config.interfaces
-        ),
-    )
+
+    def settled(item: Interface) -> Interface:
+        there = links.get(item.name)
+        if item.type is None or item.mtu is not None or there is None or not (reconcile or item.name in had):
+            return item
+        usual = _usual_mtu(item, there, links)
+        return item if usual == there.mtu else replace(item, mtu=usual)
+
+    return replace(config, interfaces=tuple(settled(item) for item in config.interfaces))
+
+
+def _usual_mtu(item: Interface, there: LinkState, links: Mapping[str, LinkState]) -> int:
+    """What the kernel itself chooses: a VLAN has its parent's, a bridge the smallest of its ports'."""
+    if item.parent is not None:
+        return links[item.parent].mtu if item.parent in links else _USUAL_MTU
+    return min((one.mtu for one in links.values() if one.master == there.index), default=_USUAL_MTU)

@@ -170,6 +170,18 @@ def test_a_bridge_is_made_changed_and_removed(agent: Agent) -> None:
     assert "sn1" not in agent.run("ip -br link show")
 
 
+def test_an_mtu_of_a_lost_commit_goes_at_the_next_start(agent: Agent) -> None:
+    agent.start()
+    agent.apply(interfaces(interface("sn1", inner=ip(4, "<mtu>1400</mtu>")), interface("sn2")), reconcile=True)
+    agent.run("ip link add p1 mtu 1300 type veth peer name p2")
+    agent.run("ip link set p1 master sn2")
+    agent.stop(signal.SIGKILL)
+    agent.start()
+    agent.apply(interfaces(interface("sn1"), interface("sn2")), reconcile=True)
+    assert "mtu 1500" in agent.run("ip link show sn1")
+    assert "mtu 1300" in agent.run("ip link show sn2")  # the kernel's own choice, by the port of somebody else
+
+
 def test_a_bridge_that_was_there_before_keeps_everything_but_what_is_ours(agent: Agent) -> None:
     agent.run("ip link add br0 type bridge")
     agent.run("ip address add 10.7.0.1/24 dev br0")
