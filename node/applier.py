@@ -110,7 +110,7 @@ class Applier:
         raise Conflict(
             f"this node carries {len(found.interfaces)} interfaces, {len(found.routes)} routes and "
             f"{len(found.access_lists)} access lists of Shadownet that this agent did not make.",
-            fix="Remove them with shadownet.ipam.frontend_config, or start the agent once with takeover, which "
+            fix="Remove them with shadownet.ipam.frontend_config, or start the agent once with --takeover, which "
             "replaces them by the startup configuration.",
         )
 

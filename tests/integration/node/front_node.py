@@ -51,6 +51,7 @@ class FrontNode:
         self.port = 830
         self.through: tuple[str, ...] = ()  # a program that starts it
         self.python = sys.executable
+        self.words: tuple[str, ...] = ()  # more of its command line
         self.extra: dict[str, str] = {}  # environment
         self.process: subprocess.Popen[str] | None = None
         self._make_link()
@@ -126,7 +127,7 @@ class FrontNode:
         """Starts it, and waits until it listens."""
         with (self.folder / "stderr").open("a") as log:
             self.process = subprocess.Popen(
-                self.command("run", "--config", str(self.config)),
+                self.command("run", "--config", str(self.config), *self.words),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -15,6 +15,7 @@ pytest.importorskip("ncclient", reason="needs the extra netconf")
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.address import Address
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.transport import NetconfTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.registry import open_transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces
@@ -100,6 +101,28 @@ def test_what_the_kernel_refuses_is_told_and_nothing_is_left(node: FrontNode, tr
     with Wire(node) as other:
         for store in ("running", "candidate"):
             assert b"<ok" in other.rpc(f"<lock><target><{store}/></target></lock>"), "no lock was left"
+
+
+def test_a_host_that_others_configured_is_left_alone_unless_it_is_taken_over() -> None:
+    with namespaces("node") as lab:
+        node = FrontNode(lab)
+        try:
+            theirs = open_transport("netlink", netns=lab.names["node"])
+            push(theirs, NodeConfig.from_dict({"routes": CONFIG["routes"][:1]}), "merged")
+            theirs.close()
+            node.start(wait=False)
+            assert node.process is not None
+            assert node.process.wait(30) == 1
+            assert "--takeover" in node.said()
+            assert "10.9.0.0/16" in lab.run("node", "ip", "route")
+            node.words = ("--takeover",)
+            node.start()
+            assert "10.9.0.0/16" not in lab.run("node", "ip", "route")
+            assert node.stop() == 0
+            node.words = ()
+            node.start()
+        finally:
+            node.remove()
 
 
 def test_the_configuration_is_there_again_after_a_crash(node: FrontNode, transport: NetconfTransport) -> None:
