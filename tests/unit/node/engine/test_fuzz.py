@@ -48,9 +48,7 @@ OPERATIONS = [
 ]  # fmt: skip
 MESSAGES = [f'<rpc xmlns="{NC}" {_DECLARED} message-id="1">{one}</rpc>'.encode() for one in OPERATIONS]
 PIECES = [
-    *(
-        b"< > / & \" ' ]]> <![CDATA[ \x00 \xff nc:operation delete create candidate running xmlns='' [ //* : <x/>".split()
-    ),
+    *b"< > / & \" ' ]]> <![CDATA[ \x00 \xff nc:operation delete create candidate running xmlns='' [ //* : <x/>".split(),
     b"<!DOCTYPE a>",
     b" ",
     b"9" * 40,
