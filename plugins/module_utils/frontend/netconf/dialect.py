@@ -14,7 +14,7 @@ from typing import Any
 
 from ...model.errors import InvalidInput
 from .needs import jinja2, yaml
-from .trees import BadXml, parse
+from .trees import BadXml, parse, without_blanks
 
 OWN = Path(__file__).resolve().parents[4] / "templates" / "netconf"
 PARTS = ("interfaces", "addresses", "routes", "routes4", "routes6", "access_lists")
@@ -102,13 +102,3 @@ class Dialect:
 def own_dialects() -> list[str]:
     """Names of the collection's own dialects."""
     return sorted(path.parent.name for path in OWN.glob("*/dialect.yml"))
-
-
-def without_blanks(root: Any) -> Any:
-    """The tree without the white space between elements, which a template needs and a server does not."""
-    for found in root.iter():
-        if len(found) and found.text is not None and not found.text.strip():
-            found.text = None
-        if found.tail is not None and not found.tail.strip():
-            found.tail = None
-    return root

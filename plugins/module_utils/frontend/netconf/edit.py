@@ -8,23 +8,36 @@ from typing import Any
 
 from ...model.node_config import AccessEntry, Interface, NodeConfig
 from ..change import Change
+from ..diff import route_key
 from .canonical import DEFAULT_ENTRY, MARK, PROTOCOL_NUMBERS, family_of
 from .dialect import Dialect
+from .marking import Marking
 from .parse import families
 
+_UNMARKED = Marking()
 _DIRECTIONS = ("ingress", "egress")
 
 
-def context(changes: Sequence[Change], before: NodeConfig, dialect: Dialect, remove: str = "remove") -> dict[str, Any]:
+def context(
+    changes: Sequence[Change],
+    before: NodeConfig,
+    dialect: Dialect,
+    remove: str = "remove",
+    marking: Marking = _UNMARKED,
+) -> dict[str, Any]:
     """The variables of ``edit.xml.j2``.
 
     Args:
         changes: what is to be done.
         before: what of ours the node has now.
         remove: the operation that removes: ``delete`` for servers of NETCONF 1.0.
+        marking: what is done with the mark.
     """
     return {
         "remove": remove,
+        "mark": marking.text,
+        "unmark": marking.remove,
+        "marked": marking.stays,
         "interfaces": _interfaces(changes, before, dialect, remove),
         "routes": _routes(changes, remove),
         "no_route_left": _no_route_left(changes, before),
@@ -149,6 +162,23 @@ def _no_route_left(changes: Sequence[Change], before: NodeConfig) -> bool:
     for change in changes:
         if change.kind == "route":
             (left.discard if change.after is None else left.add)(change.subject["prefix"])
+    return not left
+
+
+def leaves_nothing(changes: Sequence[Change], before: NodeConfig) -> bool:
+    """Whether nothing of ours is left after the changes."""
+    left = {("interface", item.name) for item in before.interfaces if item.type is not None}
+    left |= {("route", route_key(route)) for route in before.routes}
+    left |= {("access_list", item.name) for item in before.access_lists}
+    left |= {
+        ("attachment", f"{item.name} {direction}")
+        for item in before.interfaces
+        for direction in _DIRECTIONS
+        if getattr(item, direction)
+    }
+    for change in changes:
+        if change.kind in ("interface", "route", "access_list", "attachment"):
+            (left.discard if change.after is None else left.add)((change.kind, change.key))
     return not left
 
 

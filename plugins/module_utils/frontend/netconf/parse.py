@@ -12,6 +12,7 @@ from ...model.node_config import ACTIONS, AccessEntry, AccessList, Interface, No
 from ..transport import Current, Foreign
 from .canonical import DEFAULT_ENTRY, LIST_PREFIX, MARK, PROTOCOL_NAMES
 from .dialect import Dialect
+from .marking import from_text
 from .needs import etree
 
 _Find = Callable[[Any], list[Any]]
@@ -31,10 +32,7 @@ class Reader:
             root: ``data``, ``config`` or ``rpc-reply``.
             names: further interfaces that the node has.
         """
-        data = root
-        for wrapper in ("data", "config"):
-            found = root.find(f"{{*}}{wrapper}")
-            data = found if found is not None else data
+        data = _data(root)
         attached = self._attachments(data)
         interfaces: list[Interface] = []
         foreign: set[str] = set(names)
@@ -57,7 +55,13 @@ class Reader:
                 interfaces.append(Interface(name, ingress=sides["ingress"], egress=sides["egress"]))
         config = NodeConfig(tuple(interfaces), tuple(self._routes(data)), tuple(self._lists(data)))
         ours = {item.name for item in interfaces if item.type is not None}
-        return Current(config, Foreign(frozenset(foreign - ours), addresses))
+        return Current(config, Foreign(frozenset(foreign - ours), addresses), from_text(self.mark_text(root)))
+
+    def mark_text(self, root: Any) -> str | None:
+        """What stands where the dialect keeps its mark; empty for an empty place, None for none."""
+        spec = self._dialect.read.get("mark") or {}
+        places = self._each(spec["each"], _data(root)) if spec else []
+        return (self._text(spec, "text", places[0]) or "") if places else None
 
     def names(self, root: Any) -> list[str]:
         """Names of all interfaces."""
@@ -215,6 +219,15 @@ class Reader:
         if low is None or high is None:
             return None
         return low if low == high else f"{low}-{high}"
+
+
+def _data(root: Any) -> Any:
+    """What is inside the envelope of a reply, or of an edit."""
+    data = root
+    for wrapper in ("data", "config"):
+        found = root.find(f"{{*}}{wrapper}")
+        data = found if found is not None else data
+    return data
 
 
 def families(addresses: Iterable[str]) -> list[int]:

@@ -55,3 +55,18 @@ def to_bytes(root: Any) -> bytes:
 def pretty(root: Any) -> str:
     """The document for a person."""
     return str(etree.tostring(root, pretty_print=True, encoding="unicode"))
+
+
+def canonical(root: Any) -> bytes:
+    """The tree in a form in which equal ones are equal, without the white space between elements."""
+    return bytes(etree.tostring(without_blanks(root), method="c14n"))
+
+
+def without_blanks(root: Any) -> Any:
+    """The tree without the white space between elements, which a template needs and a server does not."""
+    for found in root.iter():
+        if len(found) and found.text is not None and not found.text.strip():
+            found.text = None
+        if found.tail is not None and not found.tail.strip():
+            found.tail = None
+    return root
