@@ -17,9 +17,32 @@ from typing import Any
 from .address import Address, Route
 from .errors import NetconfError
 from .known_hosts import KnownHosts
-from .needs import paramiko
+from .needs import SSHTransport, paramiko
 
 _LOG = "shadownet.netconf"
+_SERVICE = "ssh-userauth"
+_SERVICE_REQUEST = 5
+
+
+class _Transport(SSHTransport):
+    """Asks the server once to begin with authentication (RFC 4253, 10), not at each attempt as paramiko does.
+
+    Some servers end the connection at the second time. paramiko's own remedy, ServiceRequestingTransport, adds 0.1 s
+    to each connection and waits without end when the connection is lost.
+    """
+
+    _asked = False
+
+    def _send_message(self, data: Any) -> None:
+        if data.asbytes()[0] == _SERVICE_REQUEST:
+            if self._asked:
+                accepted = paramiko.Message()
+                accepted.add_string(_SERVICE)
+                accepted.rewind()
+                self.auth_handler._parse_service_accept(accepted)
+                return
+            self._asked = True
+        super()._send_message(data)
 
 
 def negotiate(sock: Any, route: Route, seconds: float) -> Any:
@@ -30,7 +53,7 @@ def negotiate(sock: Any, route: Route, seconds: float) -> Any:
         paramiko.SSHException, OSError, EOFError: no negotiation.
     """
     logging.getLogger(_LOG).addHandler(logging.NullHandler())  # else Python prints what paramiko logs
-    transport = paramiko.Transport(sock)
+    transport = _Transport(sock)
     try:
         transport.set_log_channel(_LOG)
         transport.banner_timeout = transport.handshake_timeout = transport.auth_timeout = seconds

@@ -18,12 +18,13 @@ try:
     from ncclient.transport.errors import TransportError
     from ncclient.transport.session import HelloHandler, NetconfBase
     from ncclient.transport.ssh import SSHSession
+    from paramiko import Transport as SSHTransport
 except ImportError as error:
     MISSING: str | None = str(error)
     nothing: Any = None
     jinja2 = paramiko = yaml = etree = HelloHandler = NetconfBase = nothing
     TransportError = nothing
-    DefaultDeviceHandler = SSHSession = object
+    DefaultDeviceHandler = SSHSession = SSHTransport = object
 else:
     MISSING = None
 
@@ -33,6 +34,7 @@ __all__ = (
     "HelloHandler",
     "NetconfBase",
     "SSHSession",
+    "SSHTransport",
     "TransportError",
     "etree",
     "jinja2",
