@@ -18,7 +18,7 @@ from .trees import BadXml, parse, without_blanks
 
 OWN = Path(__file__).resolve().parents[4] / "templates" / "netconf"
 PARTS = ("interfaces", "addresses", "routes", "routes4", "routes6", "access_lists")
-_KNOWN = {"title", "namespaces", "modules", "types", "vlan_name", "name_pattern", "cannot", "read"}
+_KNOWN = {"title", "namespaces", "modules", "types", "vlan_name", "name_pattern", "established", "cannot", "read"}
 
 
 class Dialect:
@@ -48,7 +48,11 @@ class Dialect:
         }
         self.cannot: dict[str, str] = dict(data.get("cannot") or {})
         self.vlan_name: str | None = data.get("vlan_name")
-        self.name_pattern: str | None = data.get("name_pattern")
+        pattern = data.get("name_pattern") or {}
+        self.name_patterns: dict[str, str] = (
+            dict(pattern) if isinstance(pattern, Mapping) else dict.fromkeys(self.types, pattern)
+        )
+        self.established: str | None = data.get("established")
         self.read: dict[str, Any] = data["read"]
 
     def _load(self) -> Mapping[str, Any]:

@@ -11,6 +11,7 @@ from ..change import Change
 from ..diff import route_key
 from .canonical import DEFAULT_ENTRY, MARK, PROTOCOL_NUMBERS, family_of
 from .dialect import Dialect
+from .halves import IN_PART
 from .marking import Marking
 from .parse import families
 
@@ -73,8 +74,12 @@ def _interfaces(changes: Sequence[Change], before: NodeConfig, dialect: Dialect,
 
 
 def _empty(name: str) -> dict[str, Any]:
+    base, _dot, unit = name.rpartition(".")
+    is_unit = bool(base) and unit.isdecimal()
     return {
         "name": name,
+        "base": base if is_unit else name,
+        "unit": unit if is_unit else None,
         "op": "merge",
         "type": None,
         "description": None,
@@ -218,6 +223,8 @@ def _port(text: str | None) -> dict[str, int] | None:
 
 def _attachments(changes: Sequence[Change], before: NodeConfig, remove: str) -> list[dict[str, Any]]:
     items: dict[str, dict[str, Any]] = {}
+    have = {item.name: item for item in before.interfaces}
+    left: dict[str, dict[str, Any]] = {}
     removed = {change.key for change in changes if change.kind == "interface" and change.after is None}
     removed -= {change.key for change in changes if change.kind == "interface" and change.after is not None}
     for change in changes:
@@ -226,11 +233,17 @@ def _attachments(changes: Sequence[Change], before: NodeConfig, remove: str) -> 
         subject = change.subject
         name = subject["interface"]
         item = items.setdefault(name, {"interface": name, "op": "merge", "gone": False, "directions": []})
-        if name in removed:
-            item.update(op=remove, gone=True)
-        old = change.before["access_lists"] if change.before else []
+        whole = change.before["access_lists"] if change.before else []
+        old = [one.removesuffix(IN_PART) for one in whole]
         new = change.after["access_lists"] if change.after else []
         sets = [{"name": one, "op": remove} for one in old if one not in new]
-        sets += [{"name": one, "op": "merge"} for one in new if one not in old]
+        sets += [{"name": one, "op": "merge"} for one in new if one not in whole]
         item["directions"].append({"name": subject["direction"], "sets": sets, "lists": new})
+        there = {direction: getattr(have.get(name), direction, ()) for direction in _DIRECTIONS}
+        left.setdefault(name, there)[subject["direction"]] = new
+    for name, item in items.items():
+        # What is left of the attachments of an interface of ours refers to it, and would forbid its removal later.
+        ours = name in have and have[name].type is not None
+        if name in removed or (ours and not any(left[name].values())):
+            item.update(op=remove, gone=True)
     return list(items.values())

@@ -12,6 +12,7 @@ from ...model.node_config import ACTIONS, AccessEntry, AccessList, Interface, No
 from ..transport import Current, Foreign
 from .canonical import DEFAULT_ENTRY, LIST_PREFIX, MARK, PROTOCOL_NAMES
 from .dialect import Dialect
+from .halves import Half, attached, joined
 from .marking import from_text
 from .needs import etree
 
@@ -167,21 +168,30 @@ class Reader:
                 sides = found.setdefault(name, {"ingress": (), "egress": ()})
                 for direction in ("ingress", "egress"):
                     names = [_string(one) for one in self._each(spec[direction], item)] if direction in spec else []
-                    sides[direction] += tuple(one for one in names if one.startswith(LIST_PREFIX))
+                    ours = [one for one in names if one.startswith(LIST_PREFIX)]
+                    sides[direction] += attached(ours, spec.get("halves", 1))
         return found
 
     def _lists(self, data: Any) -> list[AccessList]:
         spec = self._dialect.read.get("access_lists")
         if spec is None:
             return []
-        found = []
+        found: list[AccessList] = []
+        halves: list[Half] = []
         for one in spec if isinstance(spec, list) else [spec]:
             for item in self._each(one["each"], data):
                 name = self._text(one, "name", item) or ""
-                if name.startswith(LIST_PREFIX):
-                    entries = [self._entry(entry, one["entries"]) for entry in self._each(one["entries"]["each"], item)]
-                    found.append(_list(name, entries))
-        return found
+                if not name.startswith(LIST_PREFIX):
+                    continue
+                entries = self._each(one["entries"]["each"], item)
+                if "family" not in one:
+                    found.append(_list(name, [self._entry(entry, one["entries"]) for entry in entries]))
+                elif (family := one["families"].get(_local(self._text(one, "family", item) or ""))) is not None:
+                    halves.append(Half(name, family, self._places(entries, one["entries"])))
+        return found + [_list(name, entries) for name, entries in joined(halves)]
+
+    def _places(self, entries: list[Any], spec: Mapping[str, Any]) -> dict[int, AccessEntry]:
+        return {_number(self._text(spec, "sequence", item)) or 0: self._entry(item, spec) for item in entries}
 
     def _entry(self, item: Any, spec: Mapping[str, Any]) -> AccessEntry:
         protocol = self._text(spec, "protocol", item)
