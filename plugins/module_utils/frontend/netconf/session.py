@@ -20,11 +20,11 @@ from .announced import Announced
 from .errors import Lost, NetconfError, Refused, RpcError, Unreachable
 from .framing import Framer, FramingError, framed
 from .login import Login, negotiate
-from .needs import DefaultDeviceHandler, HelloHandler, NetconfBase, SSHSession, TransportError, paramiko
+from .needs import DefaultDeviceHandler, HelloHandler, NCClientError, NetconfBase, SSHSession, TransportError, paramiko
 from .trees import BASE, BadXml, element, local_name, parse, to_bytes
 from .way import Way
 
-LONGEST_REPLY = 256 * 1024 * 1024
+LONGEST_REPLY = 100_000_000  # octets; its tree takes eight times as much memory
 _READ = 262144
 _TAGS = {
     "error-type": "type",
@@ -182,7 +182,7 @@ class Session:
                 Login(self._wire._transport, route, address).run()
                 self._wire.greet(self._wire._transport, limit.left)
             self._wire._channel.settimeout(address.timeout)
-        except (NetconfError, TransportError, paramiko.SSHException, OSError, EOFError, Lost, ValueError) as error:
+        except (NetconfError, NCClientError, paramiko.SSHException, OSError, EOFError, Lost, ValueError) as error:
             if isinstance(error, NetconfError) and not limit.reached:
                 raise
             self._unreachable(route, limit, error)
