@@ -264,11 +264,16 @@ class Jump:
 
 
 class TwoSteps(paramiko.ServerInterface):
-    """A server (paramiko's) that wants a key and then the password; of NETCONF it knows nothing."""
+    """A server (paramiko's) that wants a key and then the password; of NETCONF it knows nothing.
 
-    def __init__(self, password: str, second: str) -> None:
+    ``stalls`` says where it stops to answer: at the ``key``, or at the ``subsystem``.
+    """
+
+    def __init__(self, password: str = "", second: str = "password", stalls: str | None = None) -> None:
         self._password = password
         self._second = second
+        self._stalls = stalls
+        self._end = threading.Event()
         self._first_done = False
         self.log: list[str] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -281,6 +286,7 @@ class TwoSteps(paramiko.ServerInterface):
         return self
 
     def __exit__(self, *_error: object) -> None:
+        self._end.set()
         self._listener.close()
         for transport in self._transports:
             transport.close()
@@ -300,8 +306,18 @@ class TwoSteps(paramiko.ServerInterface):
 
     def check_auth_publickey(self, username: str, key: Any) -> int:
         self.log.append("publickey")
+        if self._stalls == "key":
+            self._end.wait(60)
         self._first_done = True
-        return int(paramiko.AUTH_PARTIALLY_SUCCESSFUL)
+        return int(paramiko.AUTH_SUCCESSFUL if self._stalls else paramiko.AUTH_PARTIALLY_SUCCESSFUL)
+
+    def check_channel_request(self, kind: str, chanid: int) -> int:
+        return int(paramiko.OPEN_SUCCEEDED)
+
+    def check_channel_subsystem_request(self, channel: Any, name: str) -> bool:
+        if self._stalls == "subsystem":
+            self._end.wait(60)
+        return False
 
     def check_auth_password(self, username: str, password: str) -> int:
         self.log.append("password")
