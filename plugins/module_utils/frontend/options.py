@@ -85,6 +85,7 @@ def _netconf() -> dict[str, Any]:
         "lock_timeout": {"type": "int", "default": 30},
         "confirm_timeout": {"type": "int", "default": 120},
         "explicit_validate": {"type": "bool", "default": False},
+        "save_startup": {"type": "bool", "default": True},
         "dialect": {"type": "str", "default": "ietf"},
         "dialect_path": {"type": "path"},
     }

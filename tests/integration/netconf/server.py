@@ -62,10 +62,13 @@ def free_port() -> int:
 class Netconfd:
     """One server with its own datastores, keys and port. ``start`` and ``stop`` may alternate."""
 
-    def __init__(self, folder: Path, target: str = "candidate", modules: tuple[str, ...] = MODULES) -> None:
+    def __init__(
+        self, folder: Path, target: str = "candidate", modules: tuple[str, ...] = MODULES, startup: bool = False
+    ) -> None:
         self.folder = folder
         self.target = target
         self.modules = modules
+        self.startup = startup
         self.port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,6 +112,7 @@ class Netconfd:
             f"--target={self.target}",
             f"--startup={self.folder}/startup-cfg.xml",
             "--with-nmda=true",
+            f"--with-startup={str(self.startup).lower()}",
             "--with-url=false",
             f"--log={self.folder}/n.log",
             *(f"--module={name}" for name in self.modules),

@@ -18,7 +18,7 @@ from .trees import NC, element, local_name
 _PAUSE = 0.2
 # A server that reads our hello and our first rpc in one piece may never answer (yuma123, when the machine is busy): it
 # still looks for the framing of NETCONF 1.0. Whoever speaks first asks what does no harm when it is asked again.
-_FIRST_ANSWER = (5.0, 15.0)
+_FIRST_ANSWER = (2.0, 5.0, 15.0)
 _HARMLESS = {"lock", "get", "get-config"}
 
 

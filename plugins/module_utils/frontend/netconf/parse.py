@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -26,13 +26,17 @@ class Reader:
         self._dialect = dialect
         self._types = {there: ours for ours, there in dialect.types.items()}
         self._paths: dict[str, Any] = {}
+        self._link_local: Collection[str] | None = None
 
-    def read(self, root: Any, names: Iterable[str] = ()) -> Current:
+    def read(self, root: Any, names: Iterable[str] = (), link_local: Collection[str] | None = None) -> Current:
         """
         Args:
             root: ``data``, ``config`` or ``rpc-reply``.
             names: further interfaces that the node has.
+            link_local: the IPv6 link-local addresses that count; None for all. Others are the node's own: some show
+                them in running, where nobody configured them.
         """
+        self._link_local = link_local
         data = _data(root)
         attached = self._attachments(data)
         interfaces: list[Interface] = []
@@ -105,7 +109,7 @@ class Reader:
             address
             for one in spec.get("addresses", ())
             for found in self._each(one["each"], item)
-            if (address := self._address(found, one)) is not None
+            if (address := self._address(found, one)) is not None and self._counts(address)
         )
         sides = attached.get(name, {})
         ingress, egress = sides.get("ingress", ()), sides.get("egress", ())
@@ -117,7 +121,7 @@ class Reader:
         return Interface(
             name=name,
             type=kind,
-            enabled=(self._text(spec, "enabled", item) or "true") in ("true", "1"),
+            enabled=(self._text(spec, "enabled", item) or "true").strip() in ("true", "1"),
             mtu=self._mtu(item, spec, addresses),
             description=description.removeprefix(MARK) or None,
             parent=parent,
@@ -126,6 +130,9 @@ class Reader:
             ingress=ingress,
             egress=egress,
         )
+
+    def _counts(self, address: str) -> bool:
+        return self._link_local is None or address in self._link_local or not is_link_local(address)
 
     def _vlan(self, name: str) -> tuple[str | None, int | None]:
         parent, dot, number = name.rpartition(".")
@@ -266,9 +273,15 @@ def _number(text: str | None) -> int | None:
 
 
 @lru_cache(maxsize=4096)
+def is_link_local(address: str) -> bool:
+    """Whether an address is an IPv6 link-local one (RFC 4291, 2.5.6)."""
+    return ":" in address and ipaddress.ip_interface(address).ip.is_link_local
+
+
+@lru_cache(maxsize=4096)
 def _host(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text.strip()))
+        return str(ipaddress.ip_address(text.strip().partition("%")[0]))
     except ValueError:
         return text
 

@@ -21,10 +21,12 @@ from .errors import Lost, NetconfError, NetconfRollbackFailed, Refused
 from .link import Link, speaks_of_confirming
 from .locks import Locks
 from .marking import Marking, from_text, marking
-from .parse import Reader
+from .parse import Reader, is_link_local
 from .pending import Pending
 from .transaction import Plan, Transaction
 from .trees import BadXml, parse, pretty
+
+_UNKNOWN_NAMES = {"unknown-namespace", "unknown-element", "bad-element", "invalid-value", "operation-failed"}
 
 
 class NetconfTransport:
@@ -334,14 +336,32 @@ class NetconfTransport:
             reply = link.call(operations.get_config(self._dialect.filter(self._parts_read)))
         except Refused:
             # A filter with a namespace that the server does not know should find nothing; some servers refuse it.
-            known = tuple(part for part in PARTS if not link.lacks(self._dialect.needed((part,))))
+            known = self._known_parts(link)
             if known == self._parts_read:
                 raise
             reply = link.call(operations.get_config(self._dialect.filter(known)))
             self._parts_read = known
         names = self._other_names(link) if self._refers_to_others() else ()
         self._mark_place = self._reader.mark_text(reply) is not None
-        return self._reader.read(reply, names)
+        asked = {one for item in self._desired.interfaces for one in item.addresses if is_link_local(one)}
+        return self._reader.read(reply, names, asked)
+
+    def _known_parts(self, link: Link) -> tuple[str, ...]:
+        """The parts whose namespaces the server knows: it says so, or answers when it is asked for them alone."""
+        known = tuple(part for part in PARTS if not link.lacks(self._dialect.needed((part,))))
+        if known != self._parts_read:
+            return known
+        refused: set[str] = set()
+        for group in (("interfaces", "addresses"), ("routes", "routes4", "routes6"), ("access_lists",)):
+            try:
+                link.call(operations.get_config(self._dialect.filter(group)))
+            except Refused as error:
+                if not error.tags <= _UNKNOWN_NAMES:
+                    raise
+                refused.update(group)
+        if refused & set(self._parts()):
+            return self._parts_read
+        return tuple(part for part in known if part not in refused)
 
     def _refers_to_others(self) -> bool:
         made = {item.name for item in self._desired.interfaces if item.type is not None}
