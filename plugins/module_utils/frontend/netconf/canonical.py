@@ -50,7 +50,7 @@ def prepare(desired: NodeConfig, dialect: Dialect, parameter: str) -> Prepared:
         _list(item, dialect, f"{parameter}.access_lists[{index}]", lost)
         for index, item in enumerate(desired.access_lists)
     )
-    return Prepared(NodeConfig(interfaces, _routes(desired.routes, parameter, lost), lists), lost)
+    return Prepared(NodeConfig(interfaces, _routes(desired.routes, dialect, parameter, lost), lists), lost)
 
 
 def _no_lists(dialect: Dialect, place: str) -> InvalidInput:
@@ -118,10 +118,16 @@ def _kind(item: Interface, dialect: Dialect, place: str) -> None:
         )
 
 
-def _routes(routes: tuple[Route, ...], parameter: str, lost: list[str]) -> tuple[Route, ...]:
+def _routes(routes: tuple[Route, ...], dialect: Dialect, parameter: str, lost: list[str]) -> tuple[Route, ...]:
     best: dict[str, Route] = {}
     for index, route in enumerate(routes):
         _text(route.interface, f"{parameter}.routes[{index}].interface")
+        if route.type == "unicast" and route.next_hop is None and "interface_routes" in dialect.cannot:
+            raise InvalidInput(
+                f"dialect {dialect.name} has no routes by an interface alone: {dialect.cannot['interface_routes']}.",
+                parameter=f"{parameter}.routes[{index}].next_hop",
+                fix="Give the address of the next router.",
+            )
         other = best.get(route.prefix)
         if other is None or (route.metric or 0) < (other.metric or 0):
             best[route.prefix] = route

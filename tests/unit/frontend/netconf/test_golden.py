@@ -21,7 +21,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config i
 GOLDEN = Path(__file__).parent / "golden"
 
 
-def first(bridge: str, vlan: str, lists: bool) -> dict[str, Any]:
+def first(bridge: str, vlan: str, lists: bool, interface_routes: bool) -> dict[str, Any]:
     words = "a <b> & \"c\" 'd' ü"
     data: dict[str, Any] = {
         "interfaces": [
@@ -41,6 +41,8 @@ def first(bridge: str, vlan: str, lists: bool) -> dict[str, Any]:
             {"prefix": "2001:db8:9::/48", "interface": bridge},
         ],
     }
+    if not interface_routes:
+        data["routes"][-1] = {"prefix": "2001:db8:9::/48", "next_hop": "2001:db8:1::9"}
     if lists:
         data["interfaces"][0].update(ingress=["shadownet-a"], egress=["shadownet-b"])
         data["access_lists"] = [
@@ -57,8 +59,8 @@ def first(bridge: str, vlan: str, lists: bool) -> dict[str, Any]:
     return data
 
 
-def second(bridge: str, vlan: str, lists: bool) -> dict[str, Any]:
-    data = first(bridge, vlan, lists)
+def second(bridge: str, vlan: str, lists: bool, interface_routes: bool) -> dict[str, Any]:
+    data = first(bridge, vlan, lists, interface_routes)
     if lists:
         data["interfaces"][0].update(egress=["shadownet-a"])
         del data["access_lists"][0]["entries"][1:], data["access_lists"][1]
@@ -72,16 +74,17 @@ def second(bridge: str, vlan: str, lists: bool) -> dict[str, Any]:
 NAMES = {"junos": ("irb.7", "ge-0/0/0.5")}
 
 
-def names(dialect: str) -> tuple[str, str, bool]:
-    """What the configurations are made of: the names of interfaces, and whether there are access lists."""
-    return (*NAMES.get(dialect, ("sn1", "eth0.5")), "access_lists" not in Dialect(dialect).cannot)
+def can(dialect: str) -> tuple[str, str, bool, bool]:
+    """What a dialect can say: names of interfaces, access lists, routes by an interface alone."""
+    cannot = Dialect(dialect).cannot
+    return (*NAMES.get(dialect, ("sn1", "eth0.5")), "access_lists" not in cannot, "interface_routes" not in cannot)
 
 
 @pytest.mark.parametrize("dialect", own_dialects())
 @pytest.mark.parametrize("step", ["make", "change", "remove"])
 def test_payload(dialect: str, step: str) -> None:
     transport = NetconfTransport(dialect=Dialect(dialect))
-    one, other = (transport.prepare(NodeConfig.from_dict(make(*names(dialect)))) for make in (first, second))
+    one, other = (transport.prepare(NodeConfig.from_dict(make(*can(dialect)))) for make in (first, second))
     before, after = {"make": (NodeConfig(), one), "change": (one, other), "remove": (other, NodeConfig())}[step]
     found = Dialect(dialect)
     text = pretty(found.edit(context(transition(before, after), before, found)))
@@ -95,7 +98,7 @@ def test_payload(dialect: str, step: str) -> None:
 @pytest.mark.parametrize("dialect", own_dialects())
 def test_what_is_written_reads_back_the_same(dialect: str) -> None:
     transport = NetconfTransport(dialect=Dialect(dialect))
-    wanted = transport.prepare(NodeConfig.from_dict(first(*names(dialect))))
+    wanted = transport.prepare(NodeConfig.from_dict(first(*can(dialect))))
     again = transport.parse("\n".join(transport.render(transition(NodeConfig(), wanted))))
     assert transition(again, wanted) == []
     assert transition(wanted, again) == []
@@ -106,5 +109,7 @@ def test_limits_of_dialects_are_named() -> None:
     junos = NetconfTransport(dialect=Dialect("junos"))
     with pytest.raises(InvalidInput, match="is no interface of type bridge in dialect junos"):
         junos.prepare(NodeConfig.from_dict({"interfaces": [{"name": "sn1", "type": "bridge"}]}))
+    with pytest.raises(InvalidInput, match=r"routes\[0\].next_hop: dialect junos has no routes by an interface alone"):
+        junos.prepare(NodeConfig.from_dict({"routes": [{"prefix": "10.0.0.0/8", "interface": "irb.7"}]}))
     with pytest.raises(InvalidInput, match="dialect junos has no access lists"):
         junos.prepare(NodeConfig.from_dict({"access_lists": [{"name": "shadownet-a"}]}))
