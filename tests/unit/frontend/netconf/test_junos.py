@@ -15,7 +15,7 @@ from lxml import etree
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.dialect import Dialect
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.trees import local_name, parse
 
-convert = pytest.importorskip("junoscfg", reason="needs PyPI junoscfg")
+junoscfg = pytest.importorskip("junoscfg", reason="needs PyPI junoscfg")
 GOLDEN = Path(__file__).parent / "golden"
 COMMANDS = {
     "make": """\
@@ -83,11 +83,11 @@ def test_the_filters_ask_for_what_junos_has() -> None:
         assert unknown(found.find("{*}configuration"), schema()) == []
 
 
-def test_the_payload_says_what_a_person_would_type(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_payload_as_commands(capsys: pytest.CaptureFixture[str]) -> None:
     found = payload((GOLDEN / "junos-make.xml").read_text())
     etree.cleanup_namespaces(found)
     text = etree.tostring(found, encoding="unicode").replace(' xmlns="http://xml.juniper.net/xnm/1.1/xnm"', "")
-    formats = convert.Format
-    assert convert.convert_config(text, from_format=formats.XML, to_format=formats.SET) == COMMANDS["make"]
+    formats = junoscfg.Format
+    assert junoscfg.convert_config(text, from_format=formats.XML, to_format=formats.SET) == COMMANDS["make"]
     # It complains here about values that Junos does not take.
     assert capsys.readouterr().err == ""
