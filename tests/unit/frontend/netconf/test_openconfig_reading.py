@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,6 +113,21 @@ def written() -> tuple[NetconfTransport, NodeConfig, str]:
 def test_two_lists_of_the_device_are_one() -> None:
     transport, wanted, text = written()
     assert re.findall(r"<type>oc-acl:(ACL_IPV.)</type>", text) == 2 * ["ACL_IPV4", "ACL_IPV4", "ACL_IPV6", "ACL_IPV6"]
+    assert transition(transport.parse(text), wanted) == []
+
+
+def test_newer_models_say_established_otherwise(tmp_path: Path) -> None:
+    shutil.copytree(Dialect("openconfig").folder, tmp_path, dirs_exist_ok=True)
+    template = tmp_path / "edit.xml.j2"
+    newer = "<detail-mode>BUILTIN</detail-mode><builtin-detail>TCP_ESTABLISHED</builtin-detail>"
+    changed, times = re.subn("<tcp-flags>.*</tcp-flags>", newer, template.read_text())
+    assert times == 1
+    template.write_text(changed)
+    transport = NetconfTransport(dialect=Dialect(path=tmp_path))
+    wanted = transport.prepare(NodeConfig.from_dict(LISTS))
+    text = "\n".join(transport.render(transition(NodeConfig(), wanted)))
+    assert "TCP_ESTABLISHED" in text
+    assert "TCP_ACK" not in text
     assert transition(transport.parse(text), wanted) == []
 
 
