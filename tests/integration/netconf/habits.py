@@ -13,6 +13,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
@@ -83,6 +84,7 @@ def main(folder: Path, command: list[str]) -> None:
         above.write(str(hello))
         greeting = _through(habits, "greeting", above.read(), "")
         below.write(str(greeting))
+        time.sleep(0.05)  # netconfd overlooks an rpc that it reads in one piece with the hello
         above.chunked = below.chunked = BASE11 in str(hello) and BASE11 in str(greeting)
         while True:
             _serve(habits, above, below)

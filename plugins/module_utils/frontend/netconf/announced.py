@@ -40,7 +40,8 @@ class Announced:
         self._names = {name.removeprefix(_CAPABILITY) for name in names if name.startswith(_CAPABILITY)}
         self.candidate = self._has("candidate")
         self.confirmed = self.candidate and self._has("confirmed-commit")
-        self.persist = self.candidate and "confirmed-commit:1.1" in self._names
+        # Version 1.1 came with NETCONF 1.1; a server that announces both may refuse persist in a session of 1.0.
+        self.persist = self.candidate and self.base11 and "confirmed-commit:1.1" in self._names
         self.validate = self._has("validate")
         self.rollback_on_error = self._has("rollback-on-error")
         self.writable_running = self._has("writable-running")

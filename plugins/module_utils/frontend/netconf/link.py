@@ -11,7 +11,7 @@ from typing import Any
 from . import operations
 from .address import Address
 from .announced import Announced, library_query, schemas_query
-from .errors import Lost, Refused, RpcError, Unreachable
+from .errors import CLOSED, Lost, Refused, RpcError, Unreachable
 from .session import Session
 from .trees import NC, element, local_name
 
@@ -51,7 +51,14 @@ class Link:
     def session(self) -> Session:
         """The working session, connected at the first use and after a loss."""
         if self._session is None:
-            self._session = Session(self.address)
+            try:
+                self._session = Session(self.address)
+            except Unreachable as error:
+                if error.node_said != CLOSED:
+                    raise
+                # A busy server may drop one session before its hello, and serve the next one.
+                time.sleep(_PAUSE)
+                self._session = Session(self.address)
         return self._session
 
     def call(self, operation: Any, timeout: float | None = None) -> Any:

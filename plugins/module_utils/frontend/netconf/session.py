@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from .address import Address, Route
 from .announced import Announced
-from .errors import Lost, NetconfError, Refused, RpcError, Unreachable
+from .errors import CLOSED, Lost, NetconfError, Refused, RpcError, Unreachable
 from .framing import Framer, FramingError, framed
 from .login import Login, negotiate
 from .needs import DefaultDeviceHandler, HelloHandler, NCClientError, NetconfBase, SSHSession, TransportError, paramiko
@@ -86,7 +86,7 @@ class _Wire(SSHSession):
 
     def run(self) -> None:
         """Reads until the end."""
-        reason = "the connection was closed"
+        reason = CLOSED
         try:
             while True:
                 try:
@@ -116,12 +116,14 @@ class _Wire(SSHSession):
         if root.tag == f"{{{BASE}}}rpc-reply":
             self._take_reply(root)
         elif root.tag == f"{{{BASE}}}hello":
-            for empty in [one for one in root.iter(f"{{{BASE}}}capability") if not (one.text or "").strip()]:
-                empty.getparent().remove(empty)
+            for one in list(root.iter(f"{{{BASE}}}capability")):
+                one.text = (one.text or "").strip()  # ncclient compares URIs as they stand
+                if not one.text:
+                    one.getparent().remove(one)
             with self._lock:
                 listeners: list[Any] = [one for one in self._listeners if isinstance(one, HelloHandler)]
-            for one in listeners:
-                one.callback((root.tag, root.attrib), root)  # ncclient takes a tree for a text
+            for listener in listeners:
+                listener.callback((root.tag, root.attrib), root)  # ncclient takes a tree for a text
         elif local_name(root) != "notification":
             raise BadXml(f"{root.tag} is no message of RFC 6241")
 

@@ -26,6 +26,7 @@ from .pending import Pending
 from .transaction import Plan, Transaction
 from .trees import BadXml, parse, pretty
 
+_IN_THE_WAY = {"in-use", "lock-denied", "resource-denied", "invalid-value", "operation-failed"}
 _UNKNOWN_NAMES = {"unknown-namespace", "unknown-element", "bad-element", "invalid-value", "operation-failed"}
 
 
@@ -263,7 +264,7 @@ class NetconfTransport:
 
     def _why(self, refused: Refused) -> str | None:
         """What the server seems to mean by refusing a commit; the RFC has no error tag for it."""
-        if refused.operation != "commit" or not self._the_link().announced.persist:
+        if refused.operation != "commit" or not refused.tags & _IN_THE_WAY:
             return None
         if not speaks_of_confirming(refused.errors) and self._pending.answers != {"invalid-value"}:
             return None
