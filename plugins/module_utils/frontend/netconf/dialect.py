@@ -7,6 +7,7 @@ always escaped, and what comes out must be well-formed.
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import Iterator, Mapping
 from functools import cached_property
@@ -20,8 +21,6 @@ from .trees import BadXml, parse, without_blanks
 OWN = Path(__file__).resolve().parents[4] / "templates" / "netconf"
 PARTS = ("interfaces", "addresses", "routes", "routes4", "routes6", "access_lists")
 _KNOWN = {"title", "namespaces", "modules", "types", "vlan_name", "name_pattern", "established", "cannot", "read"}
-
-
 _NO_XPATHS = {"families", "actions", "protocols", "halves"}
 _MOST_ITEMS = 1_000_000
 _TEMPLATES = ("edit.xml.j2", "filter.xml.j2", "names.xml.j2")
@@ -52,17 +51,16 @@ class Dialect:
         self._check(data)
         self.namespaces: dict[str, str] = dict(data["namespaces"])
         self.types: dict[str, str] = dict(data["types"])
-        self.modules: dict[str, tuple[str, ...]] = {
-            key: tuple(value) for key, value in (data.get("modules") or {}).items()
-        }
-        self.cannot: dict[str, str] = dict(data.get("cannot") or {})
+        self.modules: dict[str, tuple[str, ...]] = {key: tuple(value) for key, value in data.get("modules", {}).items()}
+        self.cannot: dict[str, str] = dict(data.get("cannot", {}))
         self.vlan_name: str | None = data.get("vlan_name")
-        pattern = data.get("name_pattern") or {}
+        pattern = data.get("name_pattern", {})
         self.name_patterns: dict[str, str] = (
             dict(pattern) if isinstance(pattern, Mapping) else dict.fromkeys(self.types, pattern)
         )
         self.established: str | None = data.get("established")
         self.read: dict[str, Any] = data["read"]
+        self._items = 0
 
     def _load(self) -> Mapping[str, Any]:
         place = self.folder / "dialect.yml"
@@ -87,9 +85,13 @@ class Dialect:
     def _check(self, data: Mapping[str, Any]) -> None:
         """Refuses here what would only be found when a node is read."""
         place = self.folder / "dialect.yml"
-        for key, kind in (("namespaces", Mapping), ("types", Mapping), ("read", Mapping), ("modules", Mapping)):
-            if not isinstance(data.get(key) or {}, kind):
+        for key in ("namespaces", "types", "read", "modules", "cannot"):
+            if not isinstance(data.get(key, {}), Mapping):
                 raise self._wrong(f"{place}: {key} is no mapping.")
+        for key, modules in data.get("modules", {}).items():
+            if not isinstance(modules, list):
+                raise self._wrong(f"{place}: modules.{key} is no list.")
+        self._check_names(data, place)
         for part, keys in (("interfaces", {"each", "name", "type"}), ("routes", {"each", "prefix"})):
             for spec in _list(data["read"].get(part)) or [None]:
                 if not isinstance(spec, Mapping) or not keys <= set(spec):
@@ -102,6 +104,19 @@ class Dialect:
         if self._parameter == "dialect_path":
             for name in _TEMPLATES:
                 self._template(name)
+
+    def _check_names(self, data: Mapping[str, Any], place: Path) -> None:
+        patterns = data.get("name_pattern", {})
+        for pattern in patterns.values() if isinstance(patterns, Mapping) else [patterns]:
+            try:
+                re.compile(pattern)
+            except (re.error, TypeError) as error:
+                raise self._wrong(f"{place}: name_pattern: '{pattern}' is no regular expression: {error}.") from None
+        try:
+            str(data.get("vlan_name", "")).format(parent="eth0", vlan_id=5)
+        except (LookupError, ValueError, AttributeError) as error:
+            words = f"{place}: vlan_name: '{data['vlan_name']}' may hold {{parent}} and {{vlan_id}}, and nothing else"
+            raise self._wrong(f"{words}: {error}.") from None
 
     def _wrong(self, words: str) -> InvalidInput:
         return InvalidInput(words, parameter=self._parameter)

@@ -71,6 +71,14 @@ def test_an_empty_folder(tmp_path: Path) -> None:
         ("types:", "kinds: {}\ntypes:", "is no dialect"),
         ("types:\n  bridge: bridge\n  vlan: l2vlan", "types: [bridge]", "{place}: types is no mapping."),
         ("    name: if:name\n", "", "{place}: read.interfaces needs each, name, type."),
+        ("\ncannot:\n", "\ncannot: 7\nname_pattern:\n", "{place}: cannot is no mapping."),
+        (
+            "interfaces: [ietf-interfaces, iana-if-type]",
+            "interfaces: ietf-ip",
+            "{place}: modules.interfaces is no list.",
+        ),
+        ("\ntypes:\n", "\nname_pattern: 'a['\ntypes:\n", "{place}: name_pattern: 'a[' is no regular expression"),
+        ("{parent}.{vlan_id}", "{parent}.{vlan}", "{place}: vlan_name: '{{parent}}.{{vlan}}' may hold {{parent}} and"),
         ("prefix: v4:dest", "prefixes: v4:dest", "{place}: read.routes needs each, prefix."),
         ("name: if:name", "name: if:name[", "{place}: read.interfaces.name: 'if:name[' is no XPath expression"),
         ("name: if:name", "name: of:name", "{place}: read.interfaces.name: 'of:name' is no XPath expression"),
@@ -81,6 +89,13 @@ def test_mistakes_in_the_data(folder: Path, old: str, new: str, words: str) -> N
     place = folder / "dialect.yml"
     line = change(place, old, new)
     assert words.format(place=place, line=line, after=line + 1) in refusal(folder)
+
+
+@pytest.mark.parametrize("key", ["namespaces", "types", "read", "modules", "cannot"])
+def test_a_key_without_a_value(folder: Path, key: str) -> None:
+    with (folder / "dialect.yml").open("a") as file:
+        file.write(f"\n{key}:\n")
+    assert refusal(folder) == f"{folder}/dialect.yml: {key} is no mapping."
 
 
 def test_data_that_is_no_text(folder: Path) -> None:
