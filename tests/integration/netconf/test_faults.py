@@ -136,6 +136,7 @@ def test_a_pending_commit_of_somebody_else_is_left_alone(node: Node) -> None:
         error = _push(node, node.server.port, WANTED, revision=3, lock_timeout=0.5)
         assert isinstance(error, NetconfError)
         assert "could not be locked within 0.5 s" in str(error)
+        assert "not ours (another persist-id)" in str(error)
         raw.rpc("<cancel-commit><persist-id>theirs</persist-id></cancel-commit>")
         raw.check_free()
 

@@ -20,7 +20,6 @@ _MISSING = {
     "rollback-on-error": "no rollback on error: a refused edit is taken back by a further edit",
     "lock": "no locks: somebody else may have changed the node at the same time",
     "startup": "a startup datastore of its own: the change is gone when the node restarts, unless it is saved there",
-    "mark": "nothing tells a later push which revision the node carries, so that an older one could undo a newer one",
 }
 
 
@@ -64,13 +63,12 @@ class Announced:
         """Modules of ``wanted`` that the server does not have; none where it names no modules at all."""
         return sorted(set(wanted) - self.modules) if self.modules else []
 
-    def missing_guarantees(self, locked: bool = True, saved: bool = False, marked: bool = True) -> list[str]:
+    def missing_guarantees(self, locked: bool = True, saved: bool = False) -> list[str]:
         """What a transaction with this server cannot promise; each begins with a word and a colon.
 
         Args:
             locked: it has locks.
             saved: what was changed is in startup, too.
-            marked: the node keeps whose revision it carries.
         """
         wanting = {
             "candidate": not self.candidate,
@@ -80,7 +78,6 @@ class Announced:
             "rollback-on-error": not self.candidate and not self.rollback_on_error,
             "lock": not locked,
             "startup": self.startup and not saved,
-            "mark": not marked,
         }
         return [f"{name}: {_MISSING[name]}" for name, is_missing in wanting.items() if is_missing]
 

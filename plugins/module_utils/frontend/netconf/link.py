@@ -29,6 +29,7 @@ class Link:
         self.address = address
         self._session: Session | None = None
         self._answered: Session | None = None
+        self._sources = [library_query, schemas_query]
         self._announced: Announced | None = None
 
     @property
@@ -141,18 +142,18 @@ class Link:
         (RFC 6022) of servers without one.
         """
         missing = self.announced.lacks(modules)
-        for query in (library_query, schemas_query):
-            if missing:
-                with suppress(Refused):
-                    self.announced.learn(self.call(query()))
-                missing = self.announced.lacks(modules)
+        while missing and self._sources:
+            with suppress(Refused):
+                self.announced.learn(self.call(self._sources[0]()))
+            del self._sources[0]
+            missing = self.announced.lacks(modules)
         return missing
 
     def holder(self, errors: tuple[RpcError, ...]) -> str:
         """Who holds a lock, as far as the server says."""
         number = next((error.session_id for error in errors if error.session_id), None)
         if number is None and speaks_of_confirming(errors):
-            return "a confirmed commit that is pending and not ours (another persist-id)"
+            return "a pending confirmed commit that is not ours (another persist-id), or of a run that is still alive"
         if number is None:
             return "another session, or an uncommitted or unconfirmed change"
         if number == "0":

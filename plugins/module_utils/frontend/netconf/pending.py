@@ -86,7 +86,9 @@ class Pending:
         """The same without the lock of running, which a server denies while a commit is pending (RFC 6241, 7.5)."""
         if not self._link.announced.persist:
             return False
-        there = self._look()
+        there = None
+        with suppress(Refused):
+            there = self._look()
         with self._unchanged_candidate() as unchanged:
             return unchanged and self.confirm(there)
 

@@ -82,8 +82,12 @@ class NetconfTransport:
         """What this node cannot promise, and what of the last ``prepare`` it will not do."""
         found = list(self._lost)
         if self._link is not None and self._link.known is not None:
-            found += self._link.known.missing_guarantees(self._locks.supported, self._is_saved, self._unmarked is None)
-        return [*found, *(words for words in (self._unsaved,) if words is not None)]
+            found += self._link.known.missing_guarantees(self._locks.supported, self._is_saved)
+        if self._unmarked is not None:
+            found.append(f"mark: a later push cannot tell which revision the node carries: {self._unmarked}")
+        if self._unsaved is not None:
+            found.append(f"saving: running could not be copied to startup: {self._unsaved}")
+        return found
 
     @property
     def left_out(self) -> list[str]:
@@ -142,7 +146,7 @@ class NetconfTransport:
                 link.insist(lambda: link.call(operations.save()))
             self._is_saved = True
         except (Refused, Lost) as error:
-            self._unsaved = f"saving: running could not be copied to startup: {error}"
+            self._unsaved = str(error)
 
     def _differs(self, link: Link) -> bool:
         query = operations.get_config(self._dialect.filter(self._parts_read), "startup")
