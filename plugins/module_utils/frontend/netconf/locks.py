@@ -58,7 +58,7 @@ class Locks:
 
     def _take(self, datastore: str, end: float) -> None:
         pause = _PAUSE
-        settle_at = 0.0
+        settle_at, last_try = 0.0, False
         while True:
             try:
                 self._link.call(operations.lock(datastore))
@@ -73,7 +73,10 @@ class Locks:
                 return
             now = time.monotonic()
             over = now >= end or "access-denied" in last.tags
-            if datastore == "running" and (over or now >= settle_at):
+            # Where the server names a session as the holder, nothing is pending, most likely: that is tried last.
+            named = any(error.session_id not in (None, "0") for error in last.errors)
+            if datastore == "running" and not last_try and (over or (now >= settle_at and not named)):
+                last_try = over
                 settle_at = now + _SETTLE_EVERY
                 if self._settle():
                     continue
