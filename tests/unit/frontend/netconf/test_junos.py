@@ -13,7 +13,10 @@ import pytest
 from lxml import etree
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.dialect import Dialect
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.edit import context
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.marking import Marking
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.trees import local_name, parse
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 
 junoscfg = pytest.importorskip("junoscfg", reason="needs PyPI junoscfg")
 GOLDEN = Path(__file__).parent / "golden"
@@ -39,6 +42,10 @@ set routing-options rib inet6.0 static route 2001:db8:9::/48 tag 201
 }
 
 
+# Junos takes a macro at every level (Junos OS Automation Scripting User Guide); the schema does not list it.
+EVERYWHERE = {"apply-macro": {"L": True, "c": {"data": {"L": True, "c": {"value": {}}}}}}
+
+
 @cache
 def schema() -> dict[str, Any]:
     text = (importlib.resources.files("junoscfg") / "validate/data/junos-structure-tree.json").read_text()
@@ -53,7 +60,7 @@ def unknown(item: Any, node: dict[str, Any], path: str = "") -> list[str]:
         if name == "name" and node.get("L"):
             continue
         inside = node.get("c", {})
-        inside = {**inside, **({"enable": {}, "disable": {}} if "enable-disable" in inside else {})}
+        inside = {**inside, **({"enable": {}, "disable": {}} if "enable-disable" in inside else {}), **EVERYWHERE}
         if name not in inside:
             found.append(f"{path}/{name}")
         else:
@@ -68,6 +75,14 @@ def payload(text: str) -> Any:
 @pytest.mark.parametrize("step", ["make", "change", "remove"])
 def test_every_element_is_one_of_junos(step: str) -> None:
     assert unknown(payload((GOLDEN / f"junos-{step}.xml").read_text()), schema()) == []
+
+
+@pytest.mark.parametrize("marking", [Marking("a mark", False, True), Marking(None, True, False)])
+def test_the_mark_is_a_macro(marking: Marking) -> None:
+    dialect = Dialect("junos")
+    found = dialect.edit(context([], NodeConfig(), dialect, marking=marking)).find("{*}configuration")
+    assert [local_name(item) for item in found[0]] == ["apply-macro"]
+    assert unknown(found, schema()) == []
 
 
 @pytest.mark.parametrize("word", ["qualified-next-hop", "metric-value", "rib", "vlan-id", "inet6", "discard", "unit"])
