@@ -143,6 +143,15 @@ def says_invalid_habit(kind: str, text: str, request: str) -> Result:
     return text
 
 
+def follows_habit(kind: str, text: str, request: str) -> Result:
+    """A confirmed commit of revision 8 follows the one of revision 7 that is pending, and the id stays that of 7."""
+    if kind == "request" and "<confirmed/>" in text:
+        seven = "shadownet-fe1-7"
+        persist = f"<persist>{seven}</persist><persist-id>{seven}</persist-id>"
+        return text.replace("<persist>shadownet-fe1-8</persist>", persist)
+    return text
+
+
 def no_cancel_habit(kind: str, text: str, request: str) -> Result:
     """There is no way to cancel a confirmed commit but its time."""
     if kind == "request" and "<cancel-commit" in text:

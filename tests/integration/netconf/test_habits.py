@@ -127,6 +127,14 @@ def test_what_is_pending_of_ours_is_confirmed(node: Node, opened: Open, config: 
     assert not pushed(transport, config).changed
 
 
+def test_a_commit_that_follows_a_pending_one_is_confirmed_under_its_id(node: Node, opened: Open) -> None:
+    killed_while_pending(node, 7)
+    pushed(opened(node, "grants-locks", "follows", revision=8), BEFORE)
+    with node.raw() as raw:
+        raw.check_free()
+    assert [one["name"] for one in node.config()["interfaces"]] == ["old"]
+
+
 def test_the_mark_tells_what_is_pending(node: Node, opened: Open) -> None:
     """Revision 7 is 40 before that which is pushed now; without a mark, only 16 are tried."""
     killed_while_pending(node, None, MARK)
