@@ -16,7 +16,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 END = b"]]>]]>"
 BASE11 = "urn:ietf:params:netconf:base:1.1"
@@ -295,33 +295,27 @@ def blanks_habit(kind: str, text: str, request: str) -> Result:
 
 
 def prefixes_habit(kind: str, text: str, request: str) -> Result:
-    """NETCONF's own names have a prefix, and there are comments, instructions and CDATA."""
+    """No namespace is the default one, and there are comments, instructions and CDATA."""
     if kind not in ("hello", "reply"):
         return text
-    from lxml import etree
+    from lxml import etree  # costs a session some time, so only here
 
     root = etree.fromstring(text.strip().encode())
     if kind == "reply":
         for leaf in root.iter("{*}description"):
-            if leaf.text:
-                leaf.text = etree.CDATA(leaf.text)
+            leaf.text = etree.CDATA(leaf.text or "")
         root.append(etree.Comment(" the end "))
         root.insert(0, etree.ProcessingInstruction("begin", "here"))
-    return _prefixed(etree, root)
+    return str(etree.tostring(_prefixed(etree, root), encoding="unicode"))
 
 
-def _prefixed(etree: object, root: object) -> str:
-    made = _copy(etree, root)
-    return etree.tostring(made, encoding="unicode")  # type: ignore[attr-defined,no-any-return]
-
-
-def _copy(etree: object, old: object) -> object:
-    """The same tree in which no namespace is the default one."""
-    spaces = {f"p{number}" if prefix is None else prefix: uri for number, (prefix, uri) in enumerate(old.nsmap.items())}  # type: ignore[attr-defined]
-    new = etree.Element(old.tag, dict(old.attrib), nsmap=spaces)  # type: ignore[attr-defined]
-    new.text, new.tail = old.text, old.tail  # type: ignore[attr-defined]
-    for child in old:  # type: ignore[attr-defined]
-        new.append(_copy(etree, child) if isinstance(child.tag, str) else child)
+def _prefixed(etree: Any, old: Any) -> Any:
+    """The same tree, with a prefix for the namespace that was the default one."""
+    spaces = {prefix or f"p{number}": uri for number, (prefix, uri) in enumerate(old.nsmap.items())}
+    new = etree.Element(old.tag, dict(old.attrib), nsmap=spaces)
+    new.text, new.tail = old.text, old.tail
+    for child in old:
+        new.append(_prefixed(etree, child) if isinstance(child.tag, str) else child)
     return new
 
 
