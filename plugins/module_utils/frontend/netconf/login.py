@@ -22,6 +22,7 @@ from .needs import SSHTransport, paramiko
 _LOG = "shadownet.netconf"
 _SERVICE = "ssh-userauth"
 _SERVICE_REQUEST = 5
+logging.getLogger(_LOG).addHandler(logging.NullHandler())  # else Python prints what paramiko logs
 
 
 class _Transport(SSHTransport):
@@ -52,7 +53,6 @@ def negotiate(sock: Any, route: Route, seconds: float) -> Any:
         NetconfError: the key is not to be trusted.
         paramiko.SSHException, OSError, EOFError: no negotiation.
     """
-    logging.getLogger(_LOG).addHandler(logging.NullHandler())  # else Python prints what paramiko logs
     transport = _Transport(sock)
     try:
         transport.set_log_channel(_LOG)
@@ -88,7 +88,7 @@ class Login:
         Raises:
             NetconfError: refused; ``node_said`` lists every attempt.
         """
-        methods = self._try("without any", lambda: self._transport.auth_none(self._route.user), silent=True)
+        methods = self._try("no key", lambda: self._transport.auth_none(self._route.user), silent=True)
         if "publickey" in methods:
             for name, key in self._keys():
                 methods = self._try(name, partial(self._transport.auth_publickey, self._route.user, key)) or methods
@@ -136,6 +136,8 @@ class Login:
     def _alive(self, what: str) -> None:
         if self._transport.is_active():
             return
+        if not self._said:  # it refused nothing: the connection was lost
+            raise paramiko.SSHException(f"the connection was lost while {what} was tried")
         said = "; ".join([*self._said, f"{what}: the server ended the connection"])
         raise NetconfError(
             f"{self._route.where} does not let {self._route.user} in: it ended the connection.",

@@ -59,6 +59,9 @@ class _Wire(SSHSession):
     def greet(self, transport: Any, seconds: float) -> None:
         """Starts NETCONF on a connection that let us in, and exchanges hellos."""
         self._transport = transport
+        with suppress(OSError, AttributeError):
+            # sshd answers in two small packets; the second waits for our acknowledgement, which Linux delays by 40 ms.
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self._channel = transport.open_session(timeout=seconds)
         self._channel.settimeout(seconds)
         self._channel.invoke_subsystem("netconf")
