@@ -144,7 +144,10 @@ def test_the_mark_tells_what_is_pending(node: Node, opened: Open) -> None:
 
 
 @pytest.mark.parametrize("words", ["", "says-invalid"])
-def test_what_is_pending_of_others_is_named_and_left_alone(node: Node, opened: Open, words: str) -> None:
+@pytest.mark.parametrize("marked", [None, MARK], ids=["unmarked", "marked"])
+def test_what_is_pending_of_others_is_named_and_left_alone(
+    node: Node, opened: Open, words: str, marked: Mark | None
+) -> None:
     with node.raw() as raw:
         pushed(node.transport(), BEFORE)
         before = raw.text()
@@ -155,7 +158,7 @@ def test_what_is_pending_of_others_is_named_and_left_alone(node: Node, opened: O
         raw.rpc("<commit><confirmed/><confirm-timeout>60</confirm-timeout><persist>theirs</persist></commit>")
         pending = raw.text()
         with pytest.raises(NetconfError, match=r"not ours \(another persist-id\) seems to be pending") as caught:
-            pushed(opened(node, "grants-locks", *words.split(), revision=8), WANTED)
+            pushed(opened(node, "grants-locks", *words.split(), revision=8), WANTED, mark=marked)
         assert not isinstance(caught.value, RollbackFailed)
         assert raw.text() == pending
         raw.rpc("<cancel-commit><persist-id>theirs</persist-id></cancel-commit>")

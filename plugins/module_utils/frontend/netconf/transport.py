@@ -73,7 +73,7 @@ class NetconfTransport:
         self._mark_place = False
         self._unmarked: str | None = None
         self._unsaved: str | None = None
-        self._is_read = self._is_committed = self._is_saved = False
+        self._is_read = self._is_committed = self._is_saved = self._in_the_way = False
         self._parts_read: tuple[str, ...] = PARTS
         self._open: Transaction | None = None
 
@@ -150,7 +150,7 @@ class NetconfTransport:
 
     def _differs(self, link: Link) -> bool:
         query = operations.get_config(self._dialect.filter(self._parts_read), "startup")
-        saved = self._reader.read(link.insist(lambda: link.call(query)))
+        saved = self._reader.read(link.insist(lambda: link.call(query)), link_local=self._asked_link_local())
         return saved.mark != self._current.mark or bool(transition(saved.config, self._current.config))
 
     def keep_mark(self, mark: Mark | None, coming: bool = False) -> bool:
@@ -169,12 +169,15 @@ class NetconfTransport:
 
     def _has_place(self) -> bool:
         link = self._the_link()
-        if "mark" not in self._dialect.read:
-            self._unmarked = f"dialect {self._dialect.name} has no place for it"
-        elif link.insist(lambda: link.lacks(self._dialect.needed(("mark",)))):
-            self._unmarked = "the node lacks the model"
-        else:
-            return True
+        try:
+            if "mark" not in self._dialect.read:
+                self._unmarked = f"dialect {self._dialect.name} has no place for it"
+            elif link.insist(lambda: link.lacks(self._dialect.needed(("mark",)))):
+                self._unmarked = "the node lacks the model"
+            else:
+                return True
+        except Lost as lost:
+            raise NetconfError("The connection was lost before anything was changed.", node_said=str(lost)) from None
         return False
 
     def _write_mark(self, mark: Mark | None) -> bool:
@@ -183,7 +186,7 @@ class NetconfTransport:
         try:
             applied = self._start((), marking(before.mark, mark, self._mark_place), probe=False)
         except NetconfError as error:
-            if not error.rpc_errors or not self._locks.held:
+            if not self._may_be_the_mark(error):
                 raise
             self._unmarked = f"the node refused it: {error.rpc_errors[0]}"
             return False
@@ -223,16 +226,20 @@ class NetconfTransport:
         except NetconfRollbackFailed:
             raise
         except NetconfError as error:
-            if wanted.text is None or not error.rpc_errors or not self._locks.held:
+            if wanted.text is None or not self._may_be_the_mark(error):
                 raise
-            # Perhaps it is only the mark that the node does not take.
             applied = self._start(changes, Marking(stays=before.mark is not None))
             self._unmarked = f"the node refused it: {error.rpc_errors[0]}"
             return applied
 
+    def _may_be_the_mark(self, error: NetconfError) -> bool:
+        """Whether the node might take the same without the mark."""
+        return bool(error.rpc_errors) and self._locks.held and not self._in_the_way
+
     def _start(self, changes: Sequence[Change], wanted: Marking, probe: bool = True) -> Transaction:
         link = self._the_link()
         before, place = self._current, self._mark_place
+        self._in_the_way = False
         try:
             announced = link.insist(lambda: link.announced)
         except Lost as lost:
@@ -272,6 +279,7 @@ class NetconfTransport:
             return None
         if not speaks_of_confirming(refused.errors) and self._pending.answers != {"invalid-value"}:
             return None
+        self._in_the_way = True
         return "A confirmed commit that is not ours (another persist-id) seems to be pending."
 
     def render(self, changes: Sequence[Change]) -> list[str]:
@@ -348,8 +356,10 @@ class NetconfTransport:
             self._parts_read = known
         names = self._other_names(link) if self._refers_to_others() else ()
         self._mark_place = self._reader.mark_text(reply) is not None
-        asked = {one for item in self._desired.interfaces for one in item.addresses if is_link_local(one)}
-        return self._reader.read(reply, names, asked)
+        return self._reader.read(reply, names, self._asked_link_local())
+
+    def _asked_link_local(self) -> set[str]:
+        return {one for item in self._desired.interfaces for one in item.addresses if is_link_local(one)}
 
     def _known_parts(self, link: Link) -> tuple[str, ...]:
         """The parts whose namespaces the server knows: it says so, or answers when it is asked for them alone."""
