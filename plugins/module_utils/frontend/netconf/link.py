@@ -19,6 +19,7 @@ _PAUSE = 0.2
 # A server that reads our hello and our first rpc in one piece may never answer (yuma123, when the machine is busy): it
 # still looks for the framing of NETCONF 1.0. Whoever speaks first asks what does no harm when it is asked again.
 _FIRST_ANSWER = (2.0, 5.0, 15.0)
+_AFTER_A_DROP = (0.2, 2.0)
 _HARMLESS = {"lock", "get", "get-config"}
 
 
@@ -52,15 +53,19 @@ class Link:
     def session(self) -> Session:
         """The working session, connected at the first use and after a loss."""
         if self._session is None:
+            self._session = self._connected()
+        return self._session
+
+    def _connected(self) -> Session:
+        for pause in _AFTER_A_DROP:
             try:
-                self._session = Session(self.address)
+                return Session(self.address)
             except Unreachable as error:
+                # A busy server may drop a session before its hello, and serve the next one.
                 if error.node_said != CLOSED:
                     raise
-                # A busy server may drop one session before its hello, and serve the next one.
-                time.sleep(_PAUSE)
-                self._session = Session(self.address)
-        return self._session
+                time.sleep(pause)
+        return Session(self.address)
 
     def call(self, operation: Any, timeout: float | None = None) -> Any:
         """One operation on the working session. Raises Refused and Lost; a lost session is forgotten."""
