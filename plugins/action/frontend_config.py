@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ansible import constants
 from ansible.module_utils.parsing.convert_bool import boolean
 from ansible.plugins.action import ActionBase
 
@@ -23,8 +24,10 @@ _VARIABLES = {
     "username": ("ansible_user", "ansible_ssh_user"),
     "password": ("ansible_password", "ansible_ssh_password", "ansible_ssh_pass"),
     "private_key_file": ("ansible_ssh_private_key_file", "ansible_private_key_file"),
+    "private_key_passphrase": ("ansible_private_key_passphrase", "ansible_ssh_private_key_passphrase"),
     "host_key_checking": ("ansible_host_key_checking", "ansible_ssh_host_key_checking"),
 }
+_SSH_WORDS = ("ansible_ssh_common_args", "ansible_ssh_extra_args")
 
 
 class ActionModule(ActionBase):
@@ -42,8 +45,10 @@ class ActionModule(ActionBase):
             result.update(self._execute_module(task_vars=variables, wrap_async=wrap))
             return result
         options = self.validate_argument_spec(argument_spec=argument_spec(), required_together=REQUIRED_TOGETHER)[1]
+        node = str(variables.get("inventory_hostname", ""))
         try:
-            result.update(self._push(self._completed(options, variables), str(variables.get("inventory_hostname", ""))))
+            self._check_delegation(node)
+            result.update(self._push(self._completed(options, variables), node))
         except ShadownetError as error:
             return {**result, "failed": True, "msg": str(error), **error.details()}
         if not self._task.diff:
@@ -56,7 +61,27 @@ class ActionModule(ActionBase):
             name = next((one for one in names if variables.get(one) is not None), None)
             if found[option] is None and name is not None:
                 found[option] = self._templar.template(variables[name])
-        return found
+        if found["ssh_common_args"] is None:
+            words = [str(self._templar.template(variables[one])) for one in _SSH_WORDS if variables.get(one)]
+            found["ssh_common_args"] = " ".join(words) or None
+        # What stands on the play, the command line, or in ansible.cfg.
+        others = {
+            "port": self._task.port,
+            "username": self._task.remote_user,
+            "password": self._play_context.password or None,
+            "private_key_file": self._play_context.private_key_file or None,
+            "host_key_checking": constants.HOST_KEY_CHECKING,
+        }
+        return {**found, **{key: value for key, value in others.items() if found[key] is None}}
+
+    def _check_delegation(self, node: str) -> None:
+        where = self._task.delegate_to
+        if where and where != node and self._connection.transport != "local":
+            raise InvalidInput(
+                f"NETCONF is spoken from the controller, not from {where}.",
+                parameter="delegate_to",
+                fix="Take it away. A jump host belongs into the ssh configuration or into ssh_common_args.",
+            )
 
     def _push(self, options: dict[str, Any], node: str) -> dict[str, Any]:
         if MISSING is not None:
@@ -73,6 +98,7 @@ class ActionModule(ActionBase):
             lock_timeout=options["lock_timeout"],
             confirm_timeout=options["confirm_timeout"],
             explicit_validate=options["explicit_validate"],
+            save_startup=options["save_startup"],
         )
         try:
             result = run(transport, options, bool(self._task.check_mode))
@@ -93,9 +119,11 @@ def _address(options: Mapping[str, Any]) -> Address:
             username=options["username"],
             password=None if options["password"] is None else str(options["password"]),
             private_key_file=options["private_key_file"],
+            private_key_passphrase=options["private_key_passphrase"],
             known_hosts_file=options["known_hosts_file"],
             host_key_checking=True if checking is None else bool(boolean(checking)),
             ssh_config_file=options["ssh_config_file"],
+            ssh_common_args=options["ssh_common_args"],
             timeout=float(options["timeout"]),
         )
     except (TypeError, ValueError) as error:

@@ -317,6 +317,25 @@ EXAMPLES = r"""
     username: netops
     private_key_file: ~/.ssh/netops
 
+- name: The same, with host, port, login and time-out from the inventory, and the password from the vault
+  shadownet.ipam.frontend_config:
+    config: "{{ wanted.config }}"
+    revision: "{{ wanted.revision }}"
+    state: overridden
+    transport: netconf
+    timeout: 30
+  vars:
+    ansible_password: "{{ vaulted_password }}"
+
+- name: The payload for a Junos router, without contacting one
+  shadownet.ipam.frontend_config:
+    config:
+      routes:
+        - {prefix: 10.20.0.0/16, type: blackhole}
+    state: rendered
+    transport: netconf
+    dialect: junos
+
 - name: Take everything of ours off the node
   shadownet.ipam.frontend_config:
     state: deleted

@@ -75,7 +75,7 @@ def push(
         RollbackFailed: and the way back failed too.
     """
     desired = transport.prepare(desired, parameter)
-    with nullcontext() if check_mode else transport.hold():
+    with nullcontext() if check_mode else transport.hold(mark, takeover):
         current = transport.read()
         if current.mark is not None and not takeover:
             _check_owner(current.mark, mark)
@@ -93,8 +93,8 @@ def push(
         if check_mode:
             after = wanted if changes else current.config
             return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, current.mark)
-        # Kept before the changes, so that whatever happens an older push cannot undo them.
-        kept = mark is not None and mark != current.mark and transport.keep_mark(mark)
+        # Kept before the changes or with them, so that whatever happens an older push cannot undo them.
+        kept = mark is not None and mark != current.mark and transport.keep_mark(mark, coming=bool(changes))
         try:
             after = _apply(transport, changes, wanted) if changes else current.config
         except BaseException:

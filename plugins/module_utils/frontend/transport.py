@@ -92,15 +92,23 @@ class Transport(Protocol):
             InvalidInput: the node could never carry this; names the parameter.
         """
 
-    def hold(self) -> AbstractContextManager[object]:
+    def hold(self, mark: Mark | None = None, takeover: bool = False) -> AbstractContextManager[object]:
         """Keeps other pushes off the node for the length of a ``with``; waits for one that is under way.
+
+        Args:
+            mark: whose push it is, where that is known: what is left of others' pushes is not touched.
+            takeover: it is.
 
         Raises:
             NodeError: it took too long.
         """
 
-    def keep_mark(self, mark: Mark | None) -> bool:
-        """Has the node remember whose revision it carries; None forgets. False where the node cannot."""
+    def keep_mark(self, mark: Mark | None, coming: bool = False) -> bool:
+        """Has the node remember whose revision it carries; None forgets. False where the node cannot.
+
+        Args:
+            coming: changes follow by ``apply``; a node that changes all at once gets the mark with them.
+        """
 
     def read(self) -> Current:
         """The node as it is now.

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.drift import classify
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.dialect import Dialect
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import PushResult, push
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.registry import open_transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Transport
@@ -16,6 +17,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces
 
+from . import openconfig
 from .conftest import Node
 
 pytestmark = pytest.mark.netconf
@@ -56,7 +58,7 @@ class Subject:
         return self.transport.read().config.to_dict()
 
 
-@pytest.fixture(params=["netlink", "netconf-candidate", "netconf-running"])
+@pytest.fixture(params=["netlink", "netconf-candidate", "netconf-running", "netconf-openconfig"])
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     if request.param == "netlink":
         with namespaces("node") as lab:
@@ -69,6 +71,18 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
 
             yield Subject(transport, add, lambda name: lab.run("node", "ip", "link", "delete", name))
             transport.close()
+        return
+    if request.param == "netconf-openconfig":
+        other = Node(request.getfixturevalue("openconfig_server"))
+        transport = other.transport(dialect=Dialect("openconfig"))
+        with other.raw() as raw:
+            openconfig.clear(raw)
+            yield Subject(
+                transport,
+                lambda name, address: openconfig.add_interface(raw, name, address),
+                lambda name: openconfig.remove_interface(raw, name),
+            )
+        transport.close()
         return
     node: Node = request.getfixturevalue("node" if request.param == "netconf-candidate" else "simple_node")
     transport = node.transport()

@@ -3,47 +3,42 @@
 
 from __future__ import annotations
 
-import select
-import shlex
-import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ...model.errors import InvalidInput
-from .needs import paramiko
+from . import ssh_config
 
-DEFAULT_PORT = 830
-_KNOWN_HOSTS = (Path("~/.ssh/known_hosts"), Path("/etc/ssh/ssh_known_hosts"))
-_SSH_CONFIG = Path("~/.ssh/config")
-_ATTEMPTS = 3
-_FIRST_WORD = 5.0
+_SSH_PORT = 22
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Where to connect and with what, after the ssh configuration had its say."""
+    """Where to connect and with what, after the ssh configuration had its say.
+
+    Attributes:
+        keys: files of private keys, in the order to try.
+        keys_only: of the agent's keys, take none but these.
+        agent: whether the agent's keys are tried.
+        known_hosts: files of trusted host keys; None trusts every key.
+        known_as: names of the host in them.
+        proxy: the shell's command that leads to the node.
+    """
 
     host: str
     port: int
-    username: str | None
+    user: str
     keys: tuple[Path, ...]
-    known_hosts: tuple[Path, ...]
+    keys_only: bool
+    agent: bool
+    known_hosts: tuple[Path, ...] | None
+    known_as: tuple[str, ...]
     proxy: str | None
-    timeout: float
 
-    def socket(self) -> Any:
-        """A connection to the node, through the jump host where there is one."""
-        if self.proxy is not None:
-            return paramiko.ProxyCommand(self.proxy)
-        for _attempt in range(_ATTEMPTS):
-            made = socket.create_connection((self.host, self.port), self.timeout)
-            # An SSH server speaks first. A busy one may accept a connection and then forget or drop it.
-            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            if select.select([made], [], [], min(_FIRST_WORD, self.timeout))[0] and _peek(made):
-                return made
-            made.close()
-        raise OSError("the server accepts connections, but says nothing")
+    @property
+    def where(self) -> str:
+        """For a person."""
+        return f"{self.host} port {self.port}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,9 @@ class Address:
     """Options of a connection; None leaves it to the ssh configuration, then to the defaults.
 
     Attributes:
+        private_key_passphrase: where it is None, the password is tried.
+        ssh_config_file: the only ssh configuration that counts; without it the user's, then the system's.
+        ssh_common_args: words of ssh's command line, such as ``-J jump``; they win over the configuration.
         timeout: seconds to connect, and for each answer.
     """
 
@@ -59,9 +57,11 @@ class Address:
     username: str | None = None
     password: str | None = None
     private_key_file: str | None = None
+    private_key_passphrase: str | None = None
     known_hosts_file: str | None = None
     host_key_checking: bool = True
     ssh_config_file: str | None = None
+    ssh_common_args: str | None = None
     timeout: float = 60.0
 
     def __repr__(self) -> str:
@@ -71,53 +71,30 @@ class Address:
         """See ``Route``.
 
         Raises:
-            InvalidInput: a file that cannot be read.
+            InvalidInput: a file that cannot be read, or an ssh configuration that OpenSSH refuses.
         """
-        config, place = self._ssh_config()
-        port = self.port or int(config.get("port", DEFAULT_PORT))
-        host = config.get("hostname", self.host)
-        keys = [self.private_key_file] if self.private_key_file else config.get("identityfile", [])
-        if self.private_key_file:
-            _readable(self.private_key_file, "private_key_file")
+        said = ssh_config.ask(self.host, self.username, self.port, self.ssh_config_file, self.ssh_common_args)
+        names = (said.host,) if said.port == _SSH_PORT else (f"[{said.host}]:{said.port}", said.host)
+        known: tuple[Path, ...] | None = said.known_hosts
+        if self.known_hosts_file:
+            known = (_readable(self.known_hosts_file, "known_hosts_file"),)
         return Route(
-            host=host,
-            port=port,
-            username=self.username or config.get("user"),
-            keys=tuple(found for one in keys if (found := Path(one).expanduser()).exists()),
-            known_hosts=self._known_hosts(config),
-            proxy=_proxy(config, place, host, port),
-            timeout=self.timeout,
+            host=said.host,
+            port=said.port,
+            user=said.user,
+            keys=self._keys(said),
+            keys_only=said.keys_only,
+            # Servers allow so many attempts only, and some lock an account after them.
+            agent=self.password is None,
+            known_hosts=known if self.host_key_checking else None,
+            known_as=(said.known_as,) if said.known_as else names,
+            proxy=said.proxy,
         )
 
-    def _ssh_config(self) -> tuple[dict[str, Any], Path | None]:
-        if self.ssh_config_file:
-            place = _readable(self.ssh_config_file, "ssh_config_file")
-        else:
-            place = _SSH_CONFIG.expanduser()
-            if not place.exists():
-                return {}, None
-        try:
-            return dict(paramiko.SSHConfig.from_path(str(place)).lookup(self.host)), place
-        except (OSError, ValueError, paramiko.SSHException) as error:
-            raise InvalidInput(f"{place} cannot be used: {error}.", parameter="ssh_config_file") from None
-
-    def _known_hosts(self, config: dict[str, Any]) -> tuple[Path, ...]:
-        if not self.host_key_checking:
-            return ()
-        if self.known_hosts_file:
-            return (_readable(self.known_hosts_file, "known_hosts_file"),)
-        if config.get("userknownhostsfile"):
-            named = [Path(one).expanduser() for one in shlex.split(config["userknownhostsfile"])]
-            return tuple(one for one in named if one.exists())
-        return tuple(found for one in _KNOWN_HOSTS if (found := one.expanduser()).exists())
-
-
-def _peek(made: socket.socket) -> bytes:
-    """The first octet, left where it is; nothing where the connection was closed at once."""
-    try:
-        return made.recv(1, socket.MSG_PEEK)
-    except OSError:
-        return b""
+    def _keys(self, said: ssh_config.Said) -> tuple[Path, ...]:
+        if self.private_key_file:
+            return (_readable(self.private_key_file, "private_key_file"),)
+        return () if self.password is not None and said.usual_keys else said.keys
 
 
 def _readable(place: str, parameter: str) -> Path:
@@ -127,19 +104,3 @@ def _readable(place: str, parameter: str) -> Path:
             return path
     except OSError as error:
         raise InvalidInput(f"{path} cannot be read: {error.strerror}.", parameter=parameter) from None
-
-
-def _proxy(config: dict[str, Any], place: Path | None, host: str, port: int) -> str | None:
-    """The command that leads to the node; paramiko knows ProxyCommand, but not the newer ProxyJump."""
-    command = config.get("proxycommand")
-    if command and command != "none":
-        return str(command).replace("%h", host).replace("%p", str(port))
-    jumps = str(config.get("proxyjump") or "none")
-    if jumps == "none":
-        return None
-    *before, last = jumps.split(",")
-    words = ["ssh", "-o", "BatchMode=yes"]
-    words += ["-F", str(place)] if place else []
-    words += ["-J", ",".join(before)] if before else []
-    target = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-    return shlex.join([*words, "-W", target, last if last.startswith("ssh://") else f"ssh://{last}"])

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 _END = b"]]>]]>"
 _CHUNK = re.compile(rb"\n#(?:([1-9][0-9]{0,9})|#)\n")
-_LONGEST_HEAD = 14
+_BEGIN_OF_CHUNK = re.compile(rb"\n(?:#(?:[1-9][0-9]{0,9}|#)?)?")
 
 
 class FramingError(Exception):
@@ -64,7 +64,7 @@ class Framer:
             self._check(self._searched)
             return None
         self._check(at)
-        message = bytes(self._buffer[:at])
+        message = self._copied(0, at)
         del self._buffer[: at + len(_END)]
         self._searched = 0
         return message
@@ -73,7 +73,7 @@ class Framer:
         while self._buffer:
             head = _CHUNK.match(self._buffer)
             if head is None:
-                if len(self._buffer) >= _LONGEST_HEAD or not b"\n#".startswith(self._buffer[:2]):
+                if not _BEGIN_OF_CHUNK.fullmatch(self._buffer):
                     raise FramingError(f"no chunk begins with {bytes(self._buffer[:20])!r}")
                 return None
             if head[1] is None:
@@ -88,9 +88,13 @@ class Framer:
             end = head.end() + size
             if len(self._buffer) < end:
                 return None
-            self._message += self._buffer[head.end() : end]
+            self._message += self._copied(head.end(), end)
             del self._buffer[:end]
         return None
+
+    def _copied(self, start: int, end: int) -> bytes:
+        with memoryview(self._buffer) as view:
+            return bytes(view[start:end])
 
     def _check(self, size: int) -> None:
         if size > self.limit:

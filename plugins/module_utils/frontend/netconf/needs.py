@@ -15,26 +15,27 @@ try:
     import yaml
     from lxml import etree
     from ncclient.devices.default import DefaultDeviceHandler
-    from ncclient.transport.errors import AuthenticationError, SSHUnknownHostError, TransportError
+    from ncclient.transport.errors import NCClientError, TransportError
     from ncclient.transport.session import HelloHandler, NetconfBase
     from ncclient.transport.ssh import SSHSession
+    from paramiko import Transport as SSHTransport
 except ImportError as error:
     MISSING: str | None = str(error)
     nothing: Any = None
     jinja2 = paramiko = yaml = etree = HelloHandler = NetconfBase = nothing
-    AuthenticationError = SSHUnknownHostError = TransportError = nothing
-    DefaultDeviceHandler = SSHSession = object
+    NCClientError = TransportError = nothing
+    DefaultDeviceHandler = SSHSession = SSHTransport = object
 else:
     MISSING = None
 
 __all__ = (
     "MISSING",
-    "AuthenticationError",
     "DefaultDeviceHandler",
     "HelloHandler",
+    "NCClientError",
     "NetconfBase",
     "SSHSession",
-    "SSHUnknownHostError",
+    "SSHTransport",
     "TransportError",
     "etree",
     "jinja2",

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -12,6 +12,8 @@ from ...model.node_config import ACTIONS, AccessEntry, AccessList, Interface, No
 from ..transport import Current, Foreign
 from .canonical import DEFAULT_ENTRY, LIST_PREFIX, MARK, PROTOCOL_NAMES
 from .dialect import Dialect
+from .halves import Half, attached, joined
+from .marking import from_text
 from .needs import etree
 
 _Find = Callable[[Any], list[Any]]
@@ -24,17 +26,18 @@ class Reader:
         self._dialect = dialect
         self._types = {there: ours for ours, there in dialect.types.items()}
         self._paths: dict[str, Any] = {}
+        self._link_local: Collection[str] | None = None
 
-    def read(self, root: Any, names: Iterable[str] = ()) -> Current:
+    def read(self, root: Any, names: Iterable[str] = (), link_local: Collection[str] | None = None) -> Current:
         """
         Args:
             root: ``data``, ``config`` or ``rpc-reply``.
             names: further interfaces that the node has.
+            link_local: the IPv6 link-local addresses that count; None for all. Others are the node's own: some show
+                them in running, where nobody configured them.
         """
-        data = root
-        for wrapper in ("data", "config"):
-            found = root.find(f"{{*}}{wrapper}")
-            data = found if found is not None else data
+        self._link_local = link_local
+        data = _data(root)
         attached = self._attachments(data)
         interfaces: list[Interface] = []
         foreign: set[str] = set(names)
@@ -57,7 +60,13 @@ class Reader:
                 interfaces.append(Interface(name, ingress=sides["ingress"], egress=sides["egress"]))
         config = NodeConfig(tuple(interfaces), tuple(self._routes(data)), tuple(self._lists(data)))
         ours = {item.name for item in interfaces if item.type is not None}
-        return Current(config, Foreign(frozenset(foreign - ours), addresses))
+        return Current(config, Foreign(frozenset(foreign - ours), addresses), from_text(self.mark_text(root)))
+
+    def mark_text(self, root: Any) -> str | None:
+        """What stands where the dialect keeps its mark; empty for an empty place, None for none."""
+        spec = self._dialect.read.get("mark") or {}
+        places = self._each(spec["each"], _data(root)) if spec else []
+        return (self._text(spec, "text", places[0]) or "") if places else None
 
     def names(self, root: Any) -> list[str]:
         """Names of all interfaces."""
@@ -100,7 +109,7 @@ class Reader:
             address
             for one in spec.get("addresses", ())
             for found in self._each(one["each"], item)
-            if (address := self._address(found, one)) is not None
+            if (address := self._address(found, one)) is not None and self._counts(address)
         )
         sides = attached.get(name, {})
         ingress, egress = sides.get("ingress", ()), sides.get("egress", ())
@@ -112,7 +121,7 @@ class Reader:
         return Interface(
             name=name,
             type=kind,
-            enabled=(self._text(spec, "enabled", item) or "true") in ("true", "1"),
+            enabled=(self._text(spec, "enabled", item) or "true").strip() in ("true", "1"),
             mtu=self._mtu(item, spec, addresses),
             description=description.removeprefix(MARK) or None,
             parent=parent,
@@ -121,6 +130,9 @@ class Reader:
             ingress=ingress,
             egress=egress,
         )
+
+    def _counts(self, address: str) -> bool:
+        return self._link_local is None or address in self._link_local or not is_link_local(address)
 
     def _vlan(self, name: str) -> tuple[str | None, int | None]:
         parent, dot, number = name.rpartition(".")
@@ -163,21 +175,30 @@ class Reader:
                 sides = found.setdefault(name, {"ingress": (), "egress": ()})
                 for direction in ("ingress", "egress"):
                     names = [_string(one) for one in self._each(spec[direction], item)] if direction in spec else []
-                    sides[direction] += tuple(one for one in names if one.startswith(LIST_PREFIX))
+                    ours = [one for one in names if one.startswith(LIST_PREFIX)]
+                    sides[direction] += attached(ours, spec.get("halves", 1))
         return found
 
     def _lists(self, data: Any) -> list[AccessList]:
         spec = self._dialect.read.get("access_lists")
         if spec is None:
             return []
-        found = []
+        found: list[AccessList] = []
+        halves: list[Half] = []
         for one in spec if isinstance(spec, list) else [spec]:
             for item in self._each(one["each"], data):
                 name = self._text(one, "name", item) or ""
-                if name.startswith(LIST_PREFIX):
-                    entries = [self._entry(entry, one["entries"]) for entry in self._each(one["entries"]["each"], item)]
-                    found.append(_list(name, entries))
-        return found
+                if not name.startswith(LIST_PREFIX):
+                    continue
+                entries = self._each(one["entries"]["each"], item)
+                if "family" not in one:
+                    found.append(_list(name, [self._entry(entry, one["entries"]) for entry in entries]))
+                elif (family := one["families"].get(_local(self._text(one, "family", item) or ""))) is not None:
+                    halves.append(Half(name, family, self._places(entries, one["entries"])))
+        return found + [_list(name, entries) for name, entries in joined(halves)]
+
+    def _places(self, entries: list[Any], spec: Mapping[str, Any]) -> dict[int, AccessEntry]:
+        return {_number(self._text(spec, "sequence", item)) or 0: self._entry(item, spec) for item in entries}
 
     def _entry(self, item: Any, spec: Mapping[str, Any]) -> AccessEntry:
         protocol = self._text(spec, "protocol", item)
@@ -217,6 +238,15 @@ class Reader:
         return low if low == high else f"{low}-{high}"
 
 
+def _data(root: Any) -> Any:
+    """What is inside the envelope of a reply, or of an edit."""
+    data = root
+    for wrapper in ("data", "config"):
+        found = root.find(f"{{*}}{wrapper}")
+        data = found if found is not None else data
+    return data
+
+
 def families(addresses: Iterable[str]) -> list[int]:
     """Address families that an interface uses; IPv4 where it has no address."""
     found = {6 if ":" in address else 4 for address in addresses}
@@ -243,9 +273,15 @@ def _number(text: str | None) -> int | None:
 
 
 @lru_cache(maxsize=4096)
+def is_link_local(address: str) -> bool:
+    """Whether an address is an IPv6 link-local one (RFC 4291, 2.5.6)."""
+    return ":" in address and ipaddress.ip_interface(address).ip.is_link_local
+
+
+@lru_cache(maxsize=4096)
 def _host(text: str) -> str:
     try:
-        return str(ipaddress.ip_address(text.strip()))
+        return str(ipaddress.ip_address(text.strip().partition("%")[0]))
     except ValueError:
         return text
 

@@ -19,6 +19,7 @@ from .link import Link
 from .locks import Locks
 
 _BUSY = {"in-use", "lock-denied", "resource-denied"}
+_NOT_READ = {"unknown-element", "operation-not-supported", "bad-element"}
 _SETTLING = 10.0
 _SOON = 1.0
 _PAUSE = 0.2
@@ -30,19 +31,23 @@ class Plan:
 
     Attributes:
         config: the ``config`` element of the edit.
-        ids: persist-id of this transaction, then those that earlier ones may have left pending.
+        persist_id: of this transaction's confirmed commit.
+        settle: called with an unchanged candidate: ends what an earlier run of ours left pending; whether it was there.
+        why: what may be in the way of a refused commit, besides what the server says.
         way_back: reads running; the ``config`` element that leads from there to what was before, None if it is that.
         arrived: reads running; whether it is what the edit leads to.
-        probe: what the second session asks.
-        ended: called when the transaction is over, whichever way.
+        probe: what the second session asks; None for a change that cannot lock anybody out.
+        ended: called when the transaction is over, with whether the change is final.
     """
 
     config: Any
-    ids: Sequence[str]
+    persist_id: str
+    settle: Callable[[], bool]
+    why: Callable[[Refused], str | None]
     way_back: Callable[[], Any | None]
     arrived: Callable[[], bool]
-    probe: Any
-    ended: Callable[[], None] = lambda: None
+    probe: Any | None
+    ended: Callable[[bool], None] = lambda final: None
     confirm_timeout: int = 120
     explicit_validate: bool = False
 
@@ -60,8 +65,9 @@ class Transaction:
         self._server = link.announced
         self._locks = locks
         self._own = False
+        self._final = False
         self._store = "candidate" if self._server.candidate else "running"
-        self._persist = plan.ids[0] if self._server.persist else None
+        self._persist = plan.persist_id if self._server.persist else None
 
     def start(self) -> None:
         """Everything up to the commit that is still to be confirmed.
@@ -71,7 +77,8 @@ class Transaction:
             NetconfRollbackFailed: refused or lost, and the node may be in between.
         """
         try:
-            self._start()
+            self._lock()
+            self._bring_or_settle()
         except BaseException:
             self._end()
             raise
@@ -80,50 +87,75 @@ class Transaction:
         """The transaction is over."""
         if self._own:
             self._locks.release()
-        self._plan.ended()
+        self._plan.ended(self._final)
 
-    def _start(self) -> None:
-        edited = False
+    def _lock(self) -> None:
+        if self._locks.held:
+            return
+        self._own = True
         try:
-            if not self._locks.held:
-                self._own = True
-                self._locks.take()
+            self._locks.take()
+        except Lost as lost:
+            self._settled(f"The connection was lost before anything was changed: {lost}.")
+
+    def _bring_or_settle(self) -> None:
+        """Brings the change into running; once more where something pending of ours was in its way.
+
+        RFC 6241 (7.5) has a server deny the lock of running while a commit is pending, but only to other sessions than
+        that which began it: where that is gone, a server may grant the lock and refuse the commit.
+        """
+        try:
+            self._bring()
+        except Refused as refused:
+            clean = self._give_up()
+            in_the_way = refused.operation == "commit" or bool(refused.tags & _BUSY)
+            if not (clean and in_the_way and self._plan.settle()):
+                raise self._refusal(refused) from None
+        else:
+            return
+        try:
+            self._bring()
+        except Refused as refused:
+            self._give_up()
+            if self._persist is not None:
+                # Some servers arm the way back of a confirmed commit that they refuse.
+                with suppress(Refused, Lost):
+                    self._link.call(operations.cancel_commit(self._persist))
+            raise self._refusal(refused) from None
+
+    def _bring(self) -> None:
+        sent = False
+        try:
             if self._server.candidate:
                 self._link.call(operations.discard_changes())
-            edited = True
+            sent = not self._server.candidate
             self._edit(self._plan.config)
-            if self._plan.explicit_validate and self._server.validate and self._server.candidate:
-                self._link.call(operations.validate("candidate"))
-        except Refused as refused:
-            self._give_up()
-            raise self._refusal(refused) from None
+            if self._server.candidate:
+                if self._plan.explicit_validate and self._server.validate:
+                    self._link.call(operations.validate("candidate"))
+                sent = True
+                timeout = self._plan.confirm_timeout if self._server.confirmed else None
+                self._link.call(operations.commit(confirmed=timeout, persist=self._persist))
         except Lost as lost:
-            if edited and not self._server.candidate:
-                return  # whether running has it is for the reading back to tell
-            self._settled(f"The connection was lost before anything was changed: {lost}.")
+            if not sent:
+                self._settled(f"The connection was lost before anything was changed: {lost}.")
+            # Otherwise, whether running has it is for the reading back to tell.
+        except Refused:
+            raise
         except BaseException:
             self._give_up()
             raise
-        if self._server.candidate:
-            self._commit()
 
     def _edit(self, config: Any) -> None:
-        test = self._server.validate
-        rollback = self._server.rollback_on_error
-        self._link.call(operations.edit_config(self._store, config, test, rollback))
-
-    def _commit(self) -> None:
-        timeout = self._plan.confirm_timeout if self._server.confirmed else None
+        test, rollback = self._server.validate, self._server.rollback_on_error
         try:
-            self._link.call(operations.commit(confirmed=timeout, persist=self._persist))
+            self._link.call(operations.edit_config(self._store, config, test, rollback))
         except Refused as refused:
-            self._give_up()
-            raise self._refusal(refused) from None
-        except Lost:
-            return  # whether running has it is for the reading back to tell
-        except BaseException:
-            self._give_up()
-            raise
+            # Not every server that announces an option knows its parameter.
+            named = any(option in str(refused) for option in ("test-option", "error-option"))
+            if not (test or rollback) or not refused.tags <= _NOT_READ or not (self._server.candidate or named):
+                raise
+            self._link.call(operations.edit_config(self._store, config, False, False))
 
     def _refusal(self, refused: Refused) -> NetconfError | NetconfRollbackFailed:
         """The error for a refused edit or commit, after making sure that running is as it was."""
@@ -131,6 +163,8 @@ class Transaction:
         text = f"The node refused {refused.operation}: {first}."
         if len(refused.errors) > 1:
             text = f"{text[:-1]}, and {len(refused.errors) - 1} more errors."
+        if (why := self._plan.why(refused)) is not None:
+            text = f"{text} {why}"
         try:
             left = self._restore()
         except (Lost, Refused, NetconfError) as error:
@@ -139,11 +173,15 @@ class Transaction:
             return NetconfRollbackFailed(f"{text} Going back failed: running still differs.", rpc_errors=refused.errors)
         return NetconfError(text, rpc_errors=refused.errors, fix="Nothing was changed.")
 
-    def _give_up(self) -> None:
-        """Leaves nothing of ours in the candidate."""
-        if self._server.candidate and self._locks.held:
-            with suppress(Refused, Lost):
-                self._link.call(operations.discard_changes())
+    def _give_up(self) -> bool:
+        """Leaves nothing of ours in the candidate; whether it is certain that nobody's change is in there."""
+        if not self._server.candidate or (self._locks.supported and not self._locks.candidate):
+            return False
+        try:
+            self._link.call(operations.discard_changes())
+        except (Refused, Lost):
+            return False
+        return True
 
     def confirm(self) -> None:
         """Makes the change final, after proving that the node still lets a new session in.
@@ -154,12 +192,14 @@ class Transaction:
         """
         try:
             self._probe_and_confirm()
+            self._final = True
         finally:
             self._end()
 
     def _probe_and_confirm(self) -> None:
         try:
-            self._link.probe(self._plan.probe)
+            if self._plan.probe is not None:
+                self._link.probe(self._plan.probe)
         except (NetconfError, Refused, Lost) as error:
             words = str(error.node_said or error.message) if isinstance(error, NetconfError) else str(error)
             self._undo()
@@ -191,7 +231,8 @@ class Transaction:
                 if lost and refused.tags & _BUSY and time.monotonic() < end:
                     time.sleep(_PAUSE)
                     continue
-                if lost:
+                # A server may have taken the commit for one that follows an earlier one of ours, and kept its id.
+                if lost or (self._persist is not None and self._give_up() and self._plan.settle()):
                     break
                 self._unconfirmed(refused.errors)
             else:
@@ -281,8 +322,17 @@ class Transaction:
                 self._link.call(operations.discard_changes())
             self._edit(config)
             if self._server.candidate:
-                self._link.call(operations.commit())
+                self._commit_for_good()
         return self._link.insist(self._plan.way_back) is not None
+
+    def _commit_for_good(self) -> None:
+        try:
+            self._link.call(operations.commit())
+        except Refused:
+            # Ours is pending still, where a server does not know how to cancel it.
+            if self._persist is None:
+                raise
+            self._link.call(operations.commit(persist_id=self._persist))
 
     def _settled(self, text: str) -> None:
         """Ends with the error for a session that was lost before anything was committed."""
