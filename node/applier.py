@@ -32,11 +32,10 @@ def serve(connection: socket.socket, *, takeover: bool = False) -> None:
     """
     applier = Applier(takeover=takeover)
     try:
-        while (request := frames.receive(connection)) is not None:
-            try:
-                connection.sendall(frames.encode(applier.answer(request)))
-            except (BrokenPipeError, ConnectionResetError):  # the server is gone, and will not ask again
-                return
+        while True:
+            connection.sendall(frames.encode(applier.answer(frames.receive(connection))))
+    except (EOFError, BrokenPipeError, ConnectionResetError):  # the server is gone, and will not ask again
+        return
     finally:
         applier.close()
 

@@ -9,8 +9,8 @@ import socket
 import struct
 from typing import Any
 
-MOST = 1 << 28
-"""Octets of the longest message: some 3 million routes."""
+MOST = 1 << 26
+"""Octets of the longest message: some 800,000 routes."""
 
 _LENGTH = struct.Struct(">I")
 
@@ -45,23 +45,23 @@ def _decode(data: bytes) -> Any:
         raise BrokenFrame("a message that is not JSON.") from None
 
 
-def receive(connection: socket.socket) -> Any | None:
-    """The next message of a blocking socket; None at its end.
+def receive(connection: socket.socket) -> Any:
+    """The next message of a blocking socket.
 
     Raises:
+        EOFError: the other side closed the connection after its last message.
         BrokenFrame: see there.
     """
-    head = _exactly(connection, _LENGTH.size, may_end=True)
-    return None if head is None else _decode(_exactly(connection, _length(head)) or b"")
+    return _decode(_exactly(connection, _length(_exactly(connection, _LENGTH.size, may_end=True))))
 
 
-def _exactly(connection: socket.socket, size: int, may_end: bool = False) -> bytes | None:
+def _exactly(connection: socket.socket, size: int, may_end: bool = False) -> bytes:
     parts = bytearray()
     while len(parts) < size:
         data = connection.recv(min(size - len(parts), 1 << 20))
         if not data:
             if may_end and not parts:
-                return None
+                raise EOFError
             raise BrokenFrame("the connection ended inside a message.")
         parts += data
     return bytes(parts)

@@ -106,9 +106,13 @@ class LinuxKernel:
         return await asyncio.shield(self._exchange(request))
 
     async def _exchange(self, request: Mapping[str, Any]) -> Any:
+        try:
+            message = frames.encode(request)
+        except ValueError as error:
+            raise KernelRefused([Refusal(f"the configuration is too large: {error}", tag="too-big")]) from None
         async with self._turn:
             try:
-                self._writer.write(frames.encode(request))
+                self._writer.write(message)
                 await self._writer.drain()
             except OSError:
                 raise frames.BrokenFrame("the applier ended.") from None
