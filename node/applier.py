@@ -17,11 +17,15 @@ from typing import Any
 
 from ..plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ..plugins.module_utils.frontend.push import push
-from ..plugins.module_utils.frontend.transport import AGENT
+from ..plugins.module_utils.frontend.transport import AGENT, Mark
 from ..plugins.module_utils.model.errors import Conflict, InvalidInput, NodeError, RollbackFailed, ShadownetError
 from ..plugins.module_utils.model.node_config import NodeConfig
 from . import frames
 from .counters import read_counters
+
+
+_PROBE = Mark("0", 0)
+"""Tells whether a node can keep marks. Killed in between, the agent finds a stranger's mark there, and not its own."""
 
 
 def serve(connection: socket.socket, *, takeover: bool = False) -> None:
@@ -102,7 +106,7 @@ class Applier:
         """Refuses a node that carries what some other push made: the agent would remove it all."""
         with self._transport.hold():
             current = self._transport.read()
-            if current.mark is not None or current.config == NodeConfig() or not self._transport.keep_mark(AGENT):
+            if current.mark is not None or current.config == NodeConfig() or not self._transport.keep_mark(_PROBE):
                 return  # a mark of others is refused by the push; without nf_tables nobody can mark anything
             self._transport.keep_mark(None)
         found = current.config
