@@ -23,7 +23,6 @@ from ..plugins.module_utils.model.node_config import NodeConfig
 from . import frames
 from .counters import read_counters
 
-
 _PROBE = Mark("0", 0)
 """Tells whether a node can keep marks. Killed in between, the agent finds a stranger's mark there, and not its own."""
 
