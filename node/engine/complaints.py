@@ -26,7 +26,7 @@ _TAGS: tuple[tuple[str, str, str | None], ...] = (
     (r"metadata|attribute", "unknown-attribute", None),
     (r"data state node|state data|config false", "unknown-element", None),
     (r"^Mandatory choice", "data-missing", "missing-choice"),
-    (r"^Mandatory node", "data-missing", "missing-instance"),
+    (r"^Mandatory node", "data-missing", None),
     (r"leafref|instance-identifier .* required|no target instance", "data-missing", "instance-required"),
     (r"^Unique data leaf", "operation-failed", "data-not-unique"),
     (r"^Too many", "operation-failed", "too-many-elements"),
@@ -90,7 +90,7 @@ def _error(
     quoted = _QUOTED.search(message)
     name = quoted[1] if quoted else ""
     info: list[tuple[str, str]] = []
-    if model and data is None and standard in ("missing-choice", "missing-instance"):
+    if model and data is None and message.startswith("Mandatory"):
         data = _where_missing(tree, model, is_choice=standard == "missing-choice")
     if standard == "missing-choice":
         info.append(("missing-choice", name))
@@ -112,7 +112,7 @@ def _error(
 def _where_missing(tree: Tree | None, model: str, *, is_choice: bool) -> str | None:
     """The instance that lacks something: libyang names the schema node only.
 
-    For a mandatory leaf the path goes on to the leaf, for a choice it ends at the parent (RFC 7950, 15.5 and 15.6).
+    For a mandatory leaf the path goes on to the leaf, for a choice it ends at the parent (RFC 7950, 15.6).
     """
     parent, _slash, name = model.rpartition("/")
     if tree is None or not parent:

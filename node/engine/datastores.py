@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import errno
+import logging
 
 from ..contract import Kernel, KernelRefused, StartupMode
 from .complaints import checked
@@ -12,6 +13,8 @@ from .paths import to_xml
 from .schema import Schema
 from .startup import StartupFile, text_of
 from .tree import Tree
+
+_LOG = logging.getLogger(__name__)
 
 
 class Datastores:
@@ -131,10 +134,21 @@ class Datastores:
                 self._file.finish()
             except OSError as error:
                 self._file.discard()
-                await self._kernel.apply(content.dnode(), self.running.dnode())
+                await self._take_back(content)
                 raise _not_written(error) from None
         before, self.running = self.running, content
         return before
+
+    async def _take_back(self, content: Tree) -> None:
+        """The kernel has `content`, which shall not be after all."""
+        try:
+            await self._kernel.apply(content.dnode(), self.running.dnode())
+        except KernelRefused as refused:
+            _LOG.error("the kernel would not go back, reconciling it: %s", refused)
+            try:
+                await self._kernel.apply(None, self.running.dnode(), reconcile=True)
+            except KernelRefused as again:
+                _LOG.critical("the kernel does not hold running: %s", again)
 
     def save_running(self) -> None:
         """Bring the startup file up to running, where the mode says so (a confirmed commit was confirmed).

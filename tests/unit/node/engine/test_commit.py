@@ -103,7 +103,7 @@ async def test_what_is_not_valid_never_reaches_the_kernel(lab: Lab) -> None:
 @pytest.mark.parametrize(
     ("more", "tag", "app_tag", "path"),
     [
-        ("", "data-missing", "missing-instance", "/if:interfaces/if:interface[if:name='a']/if:type"),
+        ("", "data-missing", None, "/if:interfaces/if:interface[if:name='a']/if:type"),
         (
             "<type>t:bridge</type><ip:ipv4><ip:address><ip:ip>192.0.2.1</ip:ip></ip:address></ip:ipv4>",
             "data-missing",
@@ -112,11 +112,11 @@ async def test_what_is_not_valid_never_reaches_the_kernel(lab: Lab) -> None:
         ),
     ],
 )
-async def test_what_is_mandatory(lab: Lab, more: str, tag: str, app_tag: str, path: str) -> None:
+async def test_what_is_mandatory(lab: Lab, more: str, tag: str, app_tag: str | None, path: str) -> None:
     client = await lab.client()
     await client.edit(interfaces(interface("a", more), interface("fine")))
     error = await client.error("<commit/>")
-    assert (error["error-tag"], error["error-app-tag"], error["error-path"]) == (tag, app_tag, path)
+    assert (error["error-tag"], error.get("error-app-tag"), error["error-path"]) == (tag, app_tag, path)
 
 
 async def test_validate_asks_the_kernel_side(lab: Lab) -> None:
@@ -277,6 +277,23 @@ async def test_a_startup_file_that_cannot_be_renamed_takes_the_kernel_back(lab: 
     assert error["error-tag"] == "operation-failed"
     assert lab.kernel.holds == held
     assert await client.running() == ""
+
+
+async def test_a_kernel_that_will_not_go_back_is_reconciled(lab: Lab, settings: EngineSettings) -> None:
+    client = await lab.client()
+    await client.edit(ONE)
+    (settings.startup_file / "x").mkdir(parents=True)
+    reconciled, applied = lab.kernel.reconciled, lab.kernel.applied
+
+    async def refuse_the_way_back() -> None:
+        lab.kernel.refuse = [UNREACHABLE] if lab.kernel.applied == applied + 1 and not calls else []
+        calls.extend([1] if lab.kernel.refuse else [])
+
+    calls: list[int] = []
+    lab.kernel.pause = refuse_the_way_back
+    assert (await client.error("<commit/>"))["error-tag"] == "operation-failed"
+    assert lab.kernel.reconciled == reconciled + 1
+    assert "ietf-interfaces:interfaces" not in lab.kernel.holds
 
 
 async def test_a_commit_goes_on_when_its_session_is_cut(lab: Lab) -> None:
