@@ -15,11 +15,14 @@ from .sample import SAMPLE
 from .say import answer, say
 from .settings import load_settings
 from .supervise import check_folder, owner_of, run
+from .unit import USER, unit
 
+_CONFIG = Path("/etc/shadownet-node/config.yml")
 _EXAMPLES = """\
 examples:
   shadownet-node sample-config > /etc/shadownet-node/config.yml
   shadownet-node check --config /etc/shadownet-node/config.yml
+  shadownet-node systemd-unit > /etc/systemd/system/shadownet-node.service
   shadownet-node run --config /etc/shadownet-node/config.yml
 
 signals of a running node:
@@ -48,10 +51,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 help="replace what shadownet.ipam.frontend_config has configured on this host before",
             )
     commands.add_parser("sample-config", help="print a settings file to start with")
+    made = commands.add_parser("systemd-unit", help="print a systemd unit that runs this program")
+    made.add_argument("--config", type=Path, default=_CONFIG, metavar="FILE", help="the settings file (%(default)s)")
+    made.add_argument("--user", default=USER, help="the system user to run as (%(default)s)")
     given = parser.parse_args(arguments)
     try:
         if given.command == "sample-config":
             answer(SAMPLE)
+            return 0
+        if given.command == "systemd-unit":
+            answer(unit(Path(sys.argv[0]).absolute(), given.config.absolute(), given.user))
             return 0
         if given.command == "check":
             return _check(given.config)

@@ -19,7 +19,7 @@ pytest.importorskip("libyang", reason="needs the extra node")
 pytest.importorskip("asyncssh", reason="needs the extra node")
 paramiko = pytest.importorskip("paramiko", reason="needs the extra netconf")
 
-from ansible_collections.shadownet.ipam.tests.integration.ansible_run import CHECKOUT  # noqa: E402
+from ansible_collections.shadownet.ipam.node.unit import unit  # noqa: E402
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces, wait_for  # noqa: E402
 
 from .front_node import FrontNode, real_root  # noqa: E402
@@ -273,8 +273,8 @@ def test_starts_without_root_as_the_systemd_unit_has_it() -> None:
     python = shutil.which(f"python{version}", path="/usr/bin")
     if python is None:
         pytest.skip(f"needs a Python {version} that other users may read, in /usr/bin")
-    unit = (CHECKOUT / "packaging/shadownet-node.service").read_text()
-    (words,) = {line.partition("=")[2] for line in unit.splitlines() if "Capabilit" in line and "Set" in line}
+    text = unit(Path("/bin/true"), Path("/dev/null"), "nobody")
+    (words,) = {line.partition("=")[2] for line in text.splitlines() if "Capabilit" in line and "Set" in line}
     some = ",".join(["-all", *(f"+{word.lower().removeprefix('cap_')}" for word in words.split())])
     with namespaces("node") as lab:
         node = FrontNode(lab)

@@ -1,4 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
+"""The systemd unit that ``shadownet-node systemd-unit`` prints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+USER = "shadownet-node"
+"""The user of the sample settings; a unit starts the node as a user, who is named there and not in the settings."""
+
+_UNIT = """\
 [Unit]
 Description=Shadownet front-end node (NETCONF server for this host's kernel configuration)
 Documentation=man:systemd.exec(5)
@@ -13,7 +23,7 @@ StartLimitIntervalSec=0
 Type=notify
 # The server process says when it is ready; it is a child of the main process.
 NotifyAccess=all
-ExecStart=/opt/shadownet/bin/shadownet-node run --config /etc/shadownet-node/config.yml
+ExecStart={program} run --config {config}
 ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=5
@@ -24,8 +34,8 @@ MemoryMax=1G
 TasksMax=64
 
 # No process is ever root. The main process keeps CAP_NET_ADMIN; the server process, which has clients, keeps nothing.
-User=shadownet-node
-Group=shadownet-node
+User={user}
+Group={user}
 AmbientCapabilities=CAP_NET_ADMIN CAP_NET_BIND_SERVICE
 CapabilityBoundingSet=CAP_NET_ADMIN CAP_NET_BIND_SERVICE
 # startup.xml lies in /var/lib/shadownet-node.
@@ -60,3 +70,15 @@ SystemCallErrorNumber=EPERM
 
 [Install]
 WantedBy=multi-user.target
+"""
+
+
+def unit(program: Path, config: Path, user: str) -> str:
+    """The unit's text.
+
+    Args:
+        program: the command ``shadownet-node``, absolute.
+        config: the settings file, absolute.
+        user: system user as which everything runs.
+    """
+    return _UNIT.format(program=program, config=config, user=user)
