@@ -179,6 +179,14 @@ async def test_two_cases_in_one_edit_are_a_bad_element(lab: Lab) -> None:
     assert await found(client, "//v4:next-hop/*") == ["192.0.2.1"]
 
 
+async def test_two_cases_in_what_is_all_new_are_found_by_validation(lab: Lab) -> None:
+    client = await lab.client()
+    both = "<next-hop-address>192.0.2.1</next-hop-address><special-next-hop>blackhole</special-next-hop>"
+    await client.edit(routes(route("10.0.0.0/8", both)))
+    for operation in ("<validate><source><candidate/></source></validate>", "<commit/>"):
+        assert (await client.error(operation))["error-tag"] == "bad-element"
+
+
 async def test_values_are_canonical(lab: Lab) -> None:
     client = await lab.client()
     await client.edit(routes(route("10.1.2.3/8")))
