@@ -6,13 +6,11 @@ from __future__ import annotations
 import itertools
 import time
 from contextlib import suppress
-from typing import Any
+from typing import Any, Protocol
 
 from lxml import etree
 from netconf_client.connect import connect_ssh
 from netconf_client.error import RpcError
-
-from .server import Netconfd
 
 BASE = "urn:ietf:params:xml:ns:netconf:base:1.0"
 SPACES = {
@@ -24,10 +22,18 @@ SPACES = {
 }
 
 
+class Server(Protocol):
+    """What a session needs to know."""
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """At least ``host``, ``port``, ``username`` and ``private_key_file``."""
+
+
 class Raw:
     """One session."""
 
-    def __init__(self, server: Netconfd) -> None:
+    def __init__(self, server: Server) -> None:
         self._numbers = itertools.count(1)
         for _attempt in range(5):
             self.session = self._connected(server.options)

@@ -114,6 +114,17 @@ class FrontNode:
         return self.folder / "config.yml"
 
     @property
+    def options(self) -> dict[str, Any]:
+        """How the user who may write reaches it, as an ``Address`` takes it."""
+        return {
+            "host": self.address,
+            "port": self.port,
+            "username": "ada",
+            "private_key_file": str(self.key("ada")),
+            "known_hosts_file": str(self.known_hosts),
+        }
+
+    @property
     def environment(self) -> dict[str, str]:
         places = [str(self.folder / "lib"), sysconfig.get_path("purelib")]
         return {**os.environ, "PYTHONPATH": ":".join(places), "PYTHONDONTWRITEBYTECODE": "1", **self.extra}

@@ -59,15 +59,7 @@ def node() -> Iterator[FrontNode]:
 
 @pytest.fixture
 def transport(node: FrontNode) -> Iterator[NetconfTransport]:
-    address = Address(
-        host=node.address,
-        port=node.port,
-        username="ada",
-        private_key_file=str(node.key("ada")),
-        known_hosts_file=str(node.known_hosts),
-        timeout=30.0,
-    )
-    made = NetconfTransport(address, node="fe1", lock_timeout=3.0, confirm_timeout=60)
+    made = NetconfTransport(Address(**node.options, timeout=30.0), node="fe1", lock_timeout=3.0, confirm_timeout=60)
     yield made
     push(made, NodeConfig(), "overridden")
     made.close()
