@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Serves a port on the host ``web-NODE`` for a moment and connects from ``app-NODE``: prints ``open`` or ``closed``."""
+"""Serves a port on the host ``web-NODE`` for a moment and connects from ``app-NODE``: writes ``open`` or ``closed``."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ def main(node: str, port: str, host: str) -> None:
     with subprocess.Popen(on(f"web-{node}", SERVE.format(port=port)), stdout=subprocess.PIPE, text=True) as server:
         if server.stdout is None or server.stdout.readline() != "up\n":
             raise SystemExit("the server does not start")
-        client = subprocess.run(on(f"app-{node}", CONNECT.format(host=host, port=port)), capture_output=True, check=False)
+        client = subprocess.run(on(f"app-{node}", CONNECT.format(host=host, port=port)), stderr=sys.stderr, check=False)
         server.kill()
-    print("closed" if client.returncode else "open")
+    sys.stdout.write("closed" if client.returncode else "open")
 
 
 main(*sys.argv[1:])
