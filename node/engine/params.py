@@ -32,7 +32,7 @@ class Params:
         self.operation = etree.QName(operation).localname
         self._found: dict[str, etree._Element] = {}
         for child in operation:
-            space, name = qualified(child)
+            space, name = _named(child)
             expected = WITH_DEFAULTS if name == "with-defaults" else namespace
             if name not in known or space != expected:
                 if name in known:
@@ -98,12 +98,18 @@ class Params:
             raise fault(
                 "missing-element" if not found else "bad-element", f"<{name}> names one datastore.", bad_element=name
             )
-        space, child = qualified(found[0])
+        space, child = _named(found[0])
         if space != BASE:
             raise fault(
                 "unknown-namespace", f"<{child}> has a wrong namespace.", bad_element=child, bad_namespace=space
             )
         return found[0]
+
+
+def _named(element: etree._Element) -> tuple[str, str]:
+    """Namespace and name. <config> may have none: ncclient and ansible.netcommon pass it as it was given."""
+    space, name = qualified(element)
+    return (BASE, name) if (space, name) == ("", "config") else (space, name)
 
 
 def unsupported(name: str, parameter: str) -> Fault:
