@@ -118,7 +118,9 @@ class Applier:
 
 
 def _told(error: ShadownetError) -> dict[str, Any]:
-    text = error.message if not error.fix else f"{error.message} {error.fix}"
+    # That nothing was changed is what an rpc-error means anyway.
+    refused = isinstance(error, NodeError) and not isinstance(error, RollbackFailed)
+    text = error.message if refused or not error.fix else f"{error.message} {error.fix}"
     return {
         "message": text,
         "parameter": error.parameter,

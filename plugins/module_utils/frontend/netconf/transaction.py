@@ -160,7 +160,7 @@ class Transaction:
     def _refusal(self, refused: Refused) -> NetconfError | NetconfRollbackFailed:
         """The error for a refused edit or commit, after making sure that running is as it was."""
         first = refused.errors[0]
-        text = f"The node refused {refused.operation}: {first}."
+        text = f"The node refused {refused.operation}: {str(first).rstrip('.')}."
         if len(refused.errors) > 1:
             text = f"{text[:-1]}, and {len(refused.errors) - 1} more errors."
         if (why := self._plan.why(refused)) is not None:

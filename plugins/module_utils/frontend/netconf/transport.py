@@ -277,7 +277,9 @@ class NetconfTransport:
         """What the server seems to mean by refusing a commit; the RFC has no error tag for it."""
         if refused.operation != "commit" or not refused.tags & _IN_THE_WAY:
             return None
-        if not speaks_of_confirming(refused.errors) and self._pending.answers != {"invalid-value"}:
+        # An error that names a place in the data is about that place.
+        guessed = self._pending.answers == {"invalid-value"} and not any(error.path for error in refused.errors)
+        if not speaks_of_confirming(refused.errors) and not guessed:
             return None
         self._in_the_way = True
         return "A confirmed commit that is not ours (another persist-id) seems to be pending."
