@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -155,11 +156,14 @@ def test_other_connections_change_nothing(site: Site) -> None:
 
 @pytest.mark.skipif(not (PEER / "made").exists(), reason="needs build/netcommon, which bench_netconf_task.py makes")
 def test_the_connection_of_netcommon_changes_nothing(site: Site, collections_path: Path) -> None:
-    site.ansible = Ansible(site.ansible.folder, collections_path, bin=PEER / "bin")
     more = {"ansible_network_os": "default", "ansible_password": PASSWORD}
     hosts = {name: {"ansible_connection": name, **more} for name in ("ansible.netcommon.netconf", "netconf")}
-    site.reads("-vvvv", hosts=hosts)
-    site.reads(hosts=hosts, keywords={"become": True})
+    # It binds a socket there, and the folder of a test may be longer than the path of a socket can be.
+    with TemporaryDirectory() as sockets:
+        environment = {"ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": sockets}
+        site.ansible = Ansible(site.ansible.folder, collections_path, bin=PEER / "bin", environment=environment)
+        site.reads("-vvvv", hosts=hosts)
+        site.reads(hosts=hosts, keywords={"become": True})
 
 
 def test_templates_and_delegation(site: Site) -> None:
