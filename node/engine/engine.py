@@ -27,7 +27,11 @@ _Result = TypeVar("_Result")
 
 
 class Engine:
-    """See ``contract.Opener``. Everything runs in one event loop; libyang is never called from a second thread."""
+    """See ``contract.Opener``. Everything runs in one event loop; a second thread only prints what <get> has chosen.
+
+    Attributes:
+        long_reads: one <get> of routes at a time; 100,000 of them take some 300 MB meanwhile.
+    """
 
     def __init__(self, kernel: Kernel, settings: EngineSettings) -> None:
         """
@@ -51,6 +55,7 @@ class Engine:
         )
         self._numbers = itertools.count(1)
         self._alone = asyncio.Lock()
+        self.long_reads = asyncio.Lock()
         self._tasks: set[asyncio.Task[Any]] = set()
 
     async def start(self) -> None:

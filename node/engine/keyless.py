@@ -8,6 +8,7 @@ else, and computes nothing from it.
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
@@ -46,8 +47,10 @@ def holds_entries(node: Node) -> bool:
     return tree.name_of(node.schema) in _ABOVE and tree.name_of(node.schema.module) == _MODULE
 
 
-def parse_state(context: Any, told: dict[str, Any], options: int) -> Tree:
+async def parse_state(context: Any, told: dict[str, Any], options: int) -> Tree:
     """The kernel side's state (RFC 7951 JSON) as a tree; takes long lists of routes out of ``told``.
+
+    Others have their turn in between: 100,000 routes take more than a second.
 
     Raises:
         LibyangRefused: not what the models say.
@@ -61,6 +64,7 @@ def parse_state(context: Any, told: dict[str, Any], options: int) -> Tree:
     made = _parse(context, told, options)
     places = _places(made) if rest else []
     for number, rib, routes in rest:
+        await asyncio.sleep(0)
         one = {**rib, "routes": {"route": routes}}
         chunk = _parse(context, {"ietf-routing:routing": {"ribs": {"rib": [one]}}}, options)
         for node in tree.children(_places(chunk)[0]):

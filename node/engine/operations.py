@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, cast
 
 from lxml import etree
 
+from ..contract import Part
 from . import edit, filters, reading
 from .confirmed import Request, Who
 from .errors import BASE, fault
@@ -67,15 +69,17 @@ async def get(engine: Engine, _session: EngineSession, operation: etree._Element
     params = Params(operation, ("filter", "with-defaults"))
     wanted, defaults = params.get("filter"), params.defaults()
     asked = reading.Asked(engine.schema, wanted)
-    state = await reading.kernel_state(engine.schema, engine.kernel, asked.parts())
-    # From here on nothing waits, so that running does not change in between.
-    everything = reading.part_of(engine.schema, engine.datastores.running, asked.modules)
-    everything.swallow(state)
-    everything.swallow(engine.monitored(asked.modules))
-    try:
-        return data(reading.configuration(engine.schema, everything, wanted, defaults))
-    finally:
-        everything.free()
+    parts = asked.parts()
+    async with engine.long_reads if Part.ROUTES in parts else nullcontext():
+        state = await reading.kernel_state(engine.schema, engine.kernel, parts)
+        # From here until all is chosen nothing waits, so that running does not change in between.
+        everything = reading.part_of(engine.schema, engine.datastores.running, asked.modules)
+        everything.swallow(state)
+        everything.swallow(engine.monitored(asked.modules))
+        try:
+            return data(await reading.given_up(engine.schema, everything, wanted, defaults))
+        finally:
+            everything.free()
 
 
 async def get_schema(engine: Engine, _session: EngineSession, operation: etree._Element) -> bytes:

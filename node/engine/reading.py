@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from typing import Any
 
 from _libyang import ffi, lib
 from lxml import etree
 
-from ..contract import Kernel, Part
+from ..contract import Kernel, KernelRefused, Part
 from . import filters, keyless, tree
 from .complaints import fault_of
 from .edit_text import tagged
@@ -100,6 +101,24 @@ def configuration(schema: Schema, source: Tree, wanted: Filter, defaults: int) -
         chosen.free()
 
 
+async def given_up(schema: Schema, source: Tree, wanted: Filter, defaults: int) -> bytes:
+    """What a filter selects of a tree that nobody needs any more, as text.
+
+    Only the choice is made here. A thread prints: 100,000 routes take a second, in which others have their turn.
+    """
+    chosen = source if wanted is None else filters.select(schema, source, wanted)
+    source = Tree(schema.context, chosen.take())
+    # From here on the thread owns it, and frees it even when nobody waits for the text any more.
+    return await asyncio.to_thread(_printed_and_freed, source, defaults)
+
+
+def _printed_and_freed(content: Tree, defaults: int) -> bytes:
+    try:
+        return _printed(content, defaults)
+    finally:
+        content.free()
+
+
 def _printed(content: Tree, defaults: int) -> bytes:
     text = content.print(defaults)
     return tagged(text) if defaults == lib.LYD_PRINT_WD_ALL_TAG else text
@@ -121,13 +140,16 @@ async def kernel_state(schema: Schema, kernel: Kernel, parts: frozenset[Part]) -
     """The kernel's state as a tree.
 
     Raises:
-        Fault: the kernel side told what the models do not know.
+        Fault: the kernel cannot be read, or the kernel side told what the models do not know.
     """
     if not parts:
         return Tree(schema.context)
-    told: dict[str, Any] = await kernel.state(parts)
     try:
-        return keyless.parse_state(schema.context, told, lib.LYD_PARSE_STRICT)
+        told: dict[str, Any] = await kernel.state(parts)
+    except KernelRefused as refused:
+        raise Fault(*(RpcError(e.tag, e.message, path=e.path) for e in refused.errors)) from None
+    try:
+        return await keyless.parse_state(schema.context, told, lib.LYD_PARSE_STRICT)
     except LibyangRefused:
         found = fault_of(schema)
         raise Fault(*(RpcError("operation-failed", f"State: {e.message}", path=e.path) for e in found.errors)) from None

@@ -77,6 +77,8 @@ class MemoryKernel:
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         self.asked.append(parts)
+        if self.refuse:
+            raise KernelRefused(self.refuse)
         return self.state_data
 
 

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
-from ansible_collections.shadownet.ipam.node.contract import Part
+from ansible_collections.shadownet.ipam.node.contract import Part, Refusal
 from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import (
     Client,
     Lab,
@@ -154,6 +156,35 @@ async def test_get_tells_configuration_and_state_together(lab: Lab) -> None:
     wanted = interfaces("<interface><oper-status>up</oper-status><description/></interface>")
     data = await client.data(f"<get><filter>{wanted}</filter></get>")
     assert values(data, "//if:interface/*") == ["a", "one", "up"]
+
+
+async def test_a_kernel_that_cannot_be_read_says_why(lab: Lab) -> None:
+    client = await lab.client()
+    lab.kernel.refuse = [Refusal("the node's state cannot be read: No buffer space available")]
+    error = await client.error("<get/>")
+    assert error["error-tag"] == "operation-failed"
+    assert "No buffer space" in error["error-message"]
+    lab.kernel.refuse = []
+    await client.data("<get/>")
+
+
+async def test_others_are_served_during_a_long_get(lab: Lab) -> None:
+    client, other = await lab.client(), await lab.client()
+    hop = {"outgoing-interface": "lo"}
+    routes = [
+        {"ietf-ipv4-unicast-routing:destination-prefix": f"10.{n >> 8}.{n & 255}.0/24", "next-hop": hop}
+        for n in range(5000)
+    ]
+    rib = {"name": "x", "address-family": "ietf-ipv4-unicast-routing:ipv4-unicast", "routes": {"route": routes}}
+    lab.kernel.state_data = {"ietf-routing:routing": {"ribs": {"rib": [rib]}}}
+    long = asyncio.ensure_future(client.data("<get><filter><rt:routing/></filter></get>"))
+    meanwhile = 0
+    while not long.done():
+        await other.running()
+        await asyncio.sleep(0)
+        meanwhile += 1
+    assert meanwhile >= 20
+    assert len(values(await long, "//rt:route//*[local-name()='destination-prefix']")) == 5000
 
 
 @pytest.mark.parametrize(
