@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures.thread  # noqa: F401  # the standard library loads it late, when it may be out of reach
+import concurrent.futures.thread
 import os
 import signal
 import socket
@@ -22,6 +22,10 @@ from .say import say
 from .settings import Settings, load_settings
 from .ssh import Front
 from .systemd import notify
+
+
+LOADED = (concurrent.futures.thread,)
+"""What the standard library would load late, when the rights to read it may be gone."""
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,8 @@ from .notify import STREAM
 from .params import Params, unsupported
 from .startup import parse_config
 
+DefaultOperation = Literal["merge", "replace", "none"]
+
 if TYPE_CHECKING:
     from .engine import Engine
     from .session import EngineSession
@@ -99,7 +101,7 @@ async def edit_config(engine: Engine, session: EngineSession, operation: etree._
     config = params.need("config")
     engine.locks.check("candidate", session.session_id)
     content = engine.datastores.read("candidate").copy()
-    edit.apply(engine.schema, content, config, cast('Literal["merge", "replace", "none"]', default))
+    edit.apply(engine.schema, content, config, cast("DefaultOperation", default))
     # Constraints of a candidate wait for <commit> or <validate> (RFC 7950, 8.3.3): a candidate may be made piece by
     # piece. Who asks for the test by name gets it.
     if test != "set" and params.get("test-option") is not None:
