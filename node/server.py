@@ -23,7 +23,6 @@ from .settings import Settings, load_settings
 from .ssh import Front
 from .systemd import notify
 
-
 LOADED = (concurrent.futures.thread,)
 """What the standard library would load late, when the rights to read it may be gone."""
 
