@@ -172,11 +172,11 @@ class NodeConfig:
 
 def _plain(item: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for one in fields(item):
-        value = getattr(item, one.name)
-        if value is None or value == () or (value is False and one.default is False):
+    for name, default in _defaults(type(item)):
+        value = getattr(item, name)
+        if value is None or value == () or (value is False and default is False):
             continue
-        found[one.name] = list(value) if isinstance(value, tuple) else value
+        found[name] = list(value) if isinstance(value, tuple) else value
     return found
 
 
@@ -203,6 +203,11 @@ def _items(data: Mapping[str, Any], key: str, parameter: str) -> Sequence[Any]:
 @cache
 def _names(cls: type) -> tuple[str, ...]:
     return tuple(one.name for one in fields(cls))
+
+
+@cache
+def _defaults(cls: type) -> tuple[tuple[str, Any], ...]:
+    return tuple((one.name, one.default) for one in fields(cls))
 
 
 def _check_unique(keys: Sequence[str], parameter: str) -> None:

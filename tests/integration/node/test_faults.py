@@ -22,7 +22,7 @@ pytest.importorskip("paramiko", reason="needs the extra netconf")
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces
 
 from .front_node import FrontNode
-from .test_clients import routes
+from .test_clients import IF, routes
 from .wire import Wire
 
 pytestmark = pytest.mark.netns
@@ -198,6 +198,37 @@ def test_a_folder_that_cannot_be_written_fails_the_commit(node: FrontNode) -> No
         place.chmod(0o777)
         ok(client.rpc("<commit/>"))
     assert look.agreed() == {"10.1.0.0/16", "10.2.0.0/16"}
+
+
+def test_a_startup_that_the_kernel_refuses_leaves_the_kernel_and_is_taken_later(node: FrontNode) -> None:
+    def plug_in() -> None:
+        node.lab.run("node", *"ip link add c1 up type veth peer name c2".split())
+        node.lab.run("node", *"ip link set c2 up".split())
+
+    plug_in()
+    node.start()
+    look = Look(node)
+    with Wire(node) as client:
+        kind = '<type xmlns:t="urn:ietf:params:xml:ns:yang:iana-if-type">t:ethernetCsmacd</type>'
+        address = "<address><ip>10.5.0.1</ip><prefix-length>24</prefix-length></address>"
+        ipv4 = f'<ipv4 xmlns="urn:ietf:params:xml:ns:yang:ietf-ip">{address}</ipv4>'
+        one = f'<interfaces xmlns="{IF}"><interface><name>c1</name>{kind}{ipv4}</interface></interfaces>'
+        ok(client.rpc(f"<edit-config><target><candidate/></target><config>{one}</config></edit-config>"))
+        ok(client.rpc(edit("10.1.0.0/16")))
+        ok(client.rpc("<commit/>"))
+    assert "10.5.0.1/24" in node.lab.run("node", *"ip address show c1".split())
+    node.kill()
+    node.lab.run("node", *"ip link delete c1".split())
+    node.start(wait=False)
+    assert node.process is not None
+    assert node.process.wait(30) == 1
+    node.process = None
+    assert "the node has no interface c1" in node.said()
+    assert look.kernel() == look.startup() == {"10.1.0.0/16"}
+    plug_in()
+    node.start()
+    assert look.agreed() == {"10.1.0.0/16"}
+    assert "10.5.0.1/24" in node.lab.run("node", *"ip address show c1".split())
 
 
 @pytest.mark.slow
