@@ -8,6 +8,7 @@
 - Sessions: from connecting until both have said hello and the end, one after the other, against OpenSSH with netconfd
   (where Debian's netconfd and openssh-server are installed) by the same client.
 - Notifications: from a <commit> to the last of 50 subscribers that has read of it, without a peer.
+- A <get> of 100,000 foreign routes, and how long another session's requests wait meanwhile.
 - Memory of both processes over 10,000 commits of one route more or less (``--commits 1000`` for fewer).
 """
 
@@ -27,8 +28,8 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 import harness
-from bench_node import COUNTS, GATEWAY, ROUNDS, ms, xml
-from bench_routes import namespace, prefixes
+from bench_node import COUNTS, FOREIGN, GATEWAY, ROUNDS, ms, xml
+from bench_routes import ip_batch, namespace, prefixes
 
 SESSIONS, SUBSCRIBERS, MOST_GROWTH = 40, 50, 4.0
 MIB = 2**20
@@ -186,6 +187,41 @@ def notifications(node: Any) -> list[harness.Result]:
     ]
 
 
+def long_get(node: Any, folder: Path) -> list[harness.Result]:
+    """A long answer of one session, and the others."""
+    from ansible_collections.shadownet.ipam.tests.integration.node.wire import Wire
+
+    lines = [f"route add {one} via {GATEWAY} proto static" for one in prefixes("11.0.0.0", FOREIGN)]
+    ip_batch(node.lab.names["node"], lines, folder)
+    ribs = '<routing xmlns="urn:ietf:params:xml:ns:yang:ietf-routing"><ribs/></routing>'
+    waits: list[float] = []
+    over = threading.Event()
+    with Wire(node) as one, Wire(node) as other:
+
+        def ask() -> None:
+            while not over.is_set():
+                waits.append(harness.seconds(lambda: other.rpc("<get-config><source><running/></source></get-config>")))
+                time.sleep(0.005)
+
+        asking = threading.Thread(target=ask)
+        asking.start()
+        time.sleep(0.5)
+        quiet, waits[:] = harness.middle(waits), []
+        start = time.perf_counter()
+        octets = len(one.rpc(f'<get><filter type="subtree">{ribs}</filter></get>'))
+        taken = time.perf_counter() - start
+        over.set()
+        asking.join()
+    what = f"<get> of {FOREIGN:,} foreign routes"
+    return [
+        harness.limit(f"{what}, {octets / MIB:.0f} MiB", 1000 * taken, 0.0, "ms", 15_000),
+        harness.limit(
+            "another session's <get-config> then, at worst / else", 1000 * max(waits), 1000 * quiet, "ms", 1000
+        ),
+        harness.limit("the same, median / else", ms(waits), 1000 * quiet, "ms", 100),
+    ]
+
+
 def memory(node: Any, commits: int) -> list[harness.Result]:
     """What both processes hold after a tenth of the commits and after all of them."""
     from ansible_collections.shadownet.ipam.tests.integration.node.wire import BASE, Wire
@@ -229,6 +265,8 @@ def main() -> int:
             found = [] if words.no_routes else routes(node)
             found += sessions(node, Path(folder))
             found += notifications(node)
+            found += long_get(node, Path(folder))
+        with front_node() as node:
             found += memory(node, words.commits)
         return harness.report(found)
 

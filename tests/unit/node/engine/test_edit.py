@@ -247,6 +247,18 @@ async def test_what_the_models_do_not_know(lab: Lab, config: str, tag: str, bad:
     assert await client.candidate() == ""
 
 
+async def test_a_config_without_a_namespace_is_read(lab: Lab) -> None:
+    client = await lab.client()
+    config = f'<config xmlns="">{interfaces(interface("a"))}</config>'
+    await client.ok(f"<edit-config><target><candidate/></target>{config}</edit-config>")
+    assert "<name>a</name>" in await client.candidate()
+    await client.ok("<discard-changes/>")
+    await client.ok(f"<copy-config><target><candidate/></target><source>{config}</source></copy-config>")
+    assert "<name>a</name>" in await client.candidate()
+    error = await client.error('<edit-config><target xmlns=""><candidate/></target><config/></edit-config>')
+    assert error["error-tag"] == "unknown-namespace"
+
+
 async def test_parameters_are_checked(lab: Lab) -> None:
     client = await lab.client()
     config = "<config/>"
