@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from ...model.errors import InvalidInput
+from .known import Known
 from .needs import etree, jinja2, yaml
 from .trees import BadXml, parse, without_blanks
 
 OWN = Path(__file__).resolve().parents[4] / "templates" / "netconf"
 PARTS = ("interfaces", "addresses", "routes", "routes4", "routes6", "access_lists")
 _KNOWN = {"title", "namespaces", "modules", "types", "vlan_name", "name_pattern", "established", "cannot", "read"}
-_NO_XPATHS = {"families", "actions", "protocols", "halves"}
+_NO_XPATHS = {"families", "actions", "protocols", "halves", "known", "list_types"}
 _MOST_ITEMS = 1_000_000
 _TEMPLATES = ("edit.xml.j2", "filter.xml.j2", "names.xml.j2")
 # What an expression of a template may raise besides Jinja2's own errors.
@@ -101,9 +102,19 @@ class Dialect:
                 etree.XPath(text, namespaces=dict(data["namespaces"]))(etree.Element("none"))
             except (etree.XPathError, TypeError, ValueError) as error:
                 raise self._wrong(f"{place}: {where}: '{text}' is no XPath expression: {error}.") from None
+        self._check_known(data, place)
         if self._parameter == "dialect_path":
             for name in _TEMPLATES:
                 self._template(name)
+
+    def _check_known(self, data: Mapping[str, Any], place: Path) -> None:
+        for where, known in _known(data["read"], "read"):
+            try:
+                Known(known, data["namespaces"])
+            except LookupError as error:
+                raise self._wrong(f"{place}: {where}: the prefix {error} has no namespace.") from None
+            except (AttributeError, TypeError, ValueError, re.error) as error:
+                raise self._wrong(f"{place}: {where}: {error}.") from None
 
     def _check_names(self, data: Mapping[str, Any], place: Path) -> None:
         patterns = data.get("name_pattern", {})
@@ -210,6 +221,19 @@ def _xpaths(value: Any, where: str) -> Iterator[tuple[str, Any]]:
             yield from _xpaths(inside, f"{where}[{number}]")
     else:
         yield where, value
+
+
+def _known(value: Any, where: str) -> Iterator[tuple[str, Any]]:
+    """Every list of what is known under ``read``, with its place."""
+    if isinstance(value, Mapping):
+        for key, inside in value.items():
+            if key == "known":
+                yield f"{where}.{key}", inside
+            else:
+                yield from _known(inside, f"{where}.{key}")
+    elif isinstance(value, list):
+        for number, inside in enumerate(value):
+            yield from _known(inside, f"{where}[{number}]")
 
 
 def own_dialects() -> list[str]:

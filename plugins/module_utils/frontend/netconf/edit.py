@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...model.node_config import AccessEntry, Interface, NodeConfig
@@ -25,6 +25,7 @@ def context(
     dialect: Dialect,
     remove: str = "remove",
     marking: Marking = _UNMARKED,
+    shared: Collection[str] = (),
 ) -> dict[str, Any]:
     """The variables of ``edit.xml.j2``.
 
@@ -33,6 +34,7 @@ def context(
         before: what of ours the node has now.
         remove: the operation that removes: ``delete`` for servers of NETCONF 1.0.
         marking: what is done with the mark.
+        shared: interfaces that have access lists of others, too.
     """
     return {
         "remove": remove,
@@ -43,7 +45,7 @@ def context(
         "routes": _routes(changes, remove),
         "no_route_left": _no_route_left(changes, before),
         "access_lists": [_access_list(change, remove) for change in changes if change.kind == "access_list"],
-        "attachments": _attachments(changes, before, remove),
+        "attachments": _attachments(changes, before, remove, shared),
     }
 
 
@@ -221,7 +223,9 @@ def _port(text: str | None) -> dict[str, int] | None:
     return {"low": int(low), "high": int(high if dash else low)}
 
 
-def _attachments(changes: Sequence[Change], before: NodeConfig, remove: str) -> list[dict[str, Any]]:
+def _attachments(
+    changes: Sequence[Change], before: NodeConfig, remove: str, shared: Collection[str]
+) -> list[dict[str, Any]]:
     items: dict[str, dict[str, Any]] = {}
     have = {item.name: item for item in before.interfaces}
     left: dict[str, dict[str, Any]] = {}
@@ -234,16 +238,18 @@ def _attachments(changes: Sequence[Change], before: NodeConfig, remove: str) -> 
         name = subject["interface"]
         item = items.setdefault(name, {"interface": name, "op": "merge", "gone": False, "directions": []})
         whole = change.before["access_lists"] if change.before else []
-        old = [one.removesuffix(IN_PART) for one in whole]
         new = change.after["access_lists"] if change.after else []
+        old = [one.removesuffix(IN_PART) for one in whole]
         sets = [{"name": one, "op": remove} for one in old if one not in new]
         sets += [{"name": one, "op": "merge"} for one in new if one not in whole]
         item["directions"].append({"name": subject["direction"], "sets": sets, "lists": new})
         there = {direction: getattr(have.get(name), direction, ()) for direction in _DIRECTIONS}
         left.setdefault(name, there)[subject["direction"]] = new
+    for name in removed & set(shared):
+        items.setdefault(name, {"interface": name, "op": remove, "gone": True, "directions": []})
     for name, item in items.items():
         # What is left of the attachments of an interface of ours refers to it, and would forbid its removal later.
         ours = name in have and have[name].type is not None
-        if name in removed or (ours and not any(left[name].values())):
+        if name in removed or (ours and name not in shared and not any(left[name].values())):
             item.update(op=remove, gone=True)
     return list(items.values())

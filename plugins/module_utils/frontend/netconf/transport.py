@@ -317,7 +317,8 @@ class NetconfTransport:
         self, changes: Sequence[Change], before: NodeConfig, base11: bool, wanted: Marking | None = None
     ) -> Any:
         remove = "remove" if base11 else "delete"
-        return self._dialect.edit(context(changes, before, self._dialect, remove, wanted or Marking()))
+        shared = self._reader.shared
+        return self._dialect.edit(context(changes, before, self._dialect, remove, wanted or Marking(), shared))
 
     def _parts(self) -> tuple[str, ...]:
         """The parts that the desired configuration needs."""
@@ -358,10 +359,15 @@ class NetconfTransport:
             self._parts_read = known
         names = self._other_names(link) if self._refers_to_others() else ()
         self._mark_place = self._reader.mark_text(reply) is not None
-        return self._reader.read(reply, names, self._asked_link_local())
+        return self._reader.read(reply, names, self._asked_link_local(), self._guarded())
 
     def _asked_link_local(self) -> set[str]:
         return {one for item in self._desired.interfaces for one in item.addresses if is_link_local(one)}
+
+    def _guarded(self) -> set[tuple[str, str]]:
+        """Interfaces and directions in which an access list of ours is wanted."""
+        found = {(item.name, "ingress") for item in self._desired.interfaces if item.ingress}
+        return found | {(item.name, "egress") for item in self._desired.interfaces if item.egress}
 
     def _known_parts(self, link: Link) -> tuple[str, ...]:
         """The parts whose namespaces the server knows: it says so, or answers when it is asked for them alone."""
