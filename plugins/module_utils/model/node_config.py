@@ -172,7 +172,8 @@ class NodeConfig:
 
 def _plain(item: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for name, default in _defaults(type(item)):
+    kind: type = type(item)
+    for name, default in _defaults(kind):
         value = getattr(item, name)
         if value is None or value == () or (value is False and default is False):
             continue

@@ -69,6 +69,8 @@ def play(node: FrontNode, folder: Path, *tasks: dict[str, Any]) -> list[dict[str
         **{name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")},
         "HOME": str(folder),
         "ANSIBLE_HOME": str(folder / ".ansible"),
+        # The name of a socket: at most 107 characters, and pytest's folders are long.
+        "ANSIBLE_PERSISTENT_CONTROL_PATH_DIR": str(node.folder / "pc"),
         "ANSIBLE_COLLECTIONS_PATH": str(folder / "none"),
         "ANSIBLE_CALLBACK_PLUGINS": str(CALLBACKS),
         "ANSIBLE_CALLBACKS_ENABLED": "record",
