@@ -118,8 +118,8 @@ class Applier:
 
 
 def _told(error: ShadownetError) -> dict[str, Any]:
-    # That nothing was changed is what an rpc-error means anyway.
-    refused = isinstance(error, NodeError) and not isinstance(error, RollbackFailed)
+    # Where a change was refused: that nothing was changed is what an rpc-error means anyway.
+    refused = isinstance(error, NodeError) and not isinstance(error, RollbackFailed) and error.change is not None
     text = error.message if refused or not error.fix else f"{error.message} {error.fix}"
     return {
         "message": text,
