@@ -232,6 +232,23 @@ def few_names_habit(kind: str, text: str, request: str) -> Result:
     return text
 
 
+def library_only_habit(kind: str, text: str, request: str) -> Result:
+    """The hello names no modules, but the YANG library, which has no access lists."""
+    if kind == "hello":
+        text = re.sub(r"<capability>[^<]*module=[^<]*</capability>", "", text)
+        assert "capability:yang-library:" in text
+    return text
+
+
+def read_only_habit(kind: str, text: str, request: str) -> Result:
+    """Nothing can be edited."""
+    if kind == "hello":
+        return re.sub(
+            r"<capability>[^<]*:capability:(candidate|writable-running|confirmed)[^<]*</capability>", "", text
+        )
+    return text
+
+
 # Values
 
 

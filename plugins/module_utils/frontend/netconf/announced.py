@@ -60,8 +60,13 @@ class Announced:
             )
 
     def lacks(self, wanted: Iterable[str]) -> list[str]:
-        """Modules of ``wanted`` that the server does not have; none where it names no modules at all."""
-        return sorted(set(wanted) - self.modules) if self.modules else []
+        """Modules of ``wanted`` that the server is not known to have; none where it has no way to name any."""
+        return sorted(set(wanted) - self.modules) if self.modules or self.library else []
+
+    @property
+    def writable(self) -> bool:
+        """Whether there is a datastore that an edit may go into (RFC 6241, 8.2 and 8.3)."""
+        return self.candidate or self.writable_running
 
     def missing_guarantees(self, locked: bool = True, saved: bool = False) -> list[str]:
         """What a transaction with this server cannot promise; each begins with a word and a colon.

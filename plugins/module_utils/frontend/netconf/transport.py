@@ -66,6 +66,7 @@ class NetconfTransport:
         self._confirm_timeout = confirm_timeout
         self._explicit_validate = explicit_validate
         self._desired = NodeConfig()
+        self._is_prepared = False
         self._lost: list[str] = []
         self._current = Current(NodeConfig())
         self._before = self._current
@@ -96,6 +97,7 @@ class NetconfTransport:
 
     def prepare(self, desired: NodeConfig, parameter: str = "config") -> NodeConfig:
         """See ``Transport.prepare`` and ``canonical.prepare``."""
+        self._is_prepared = True
         self._desired, self._lost = prepare(desired, self._dialect, parameter)
         return self._desired
 
@@ -106,6 +108,7 @@ class NetconfTransport:
         self._pending.expect(mark, takeover)
         self._is_read = self._is_committed = False
         try:
+            self._check_writable(link)
             link.insist(self._locks.take)
         except Lost as lost:
             raise NetconfError("The connection was lost before anything was changed.", node_said=str(lost)) from None
@@ -203,6 +206,7 @@ class NetconfTransport:
         link = self._the_link()
         try:
             if self._open is None:
+                self._check_writable(link)
                 self._check_modules(link)
             self._current = link.insist(self._read)
             self._is_read = True
@@ -333,6 +337,14 @@ class NetconfTransport:
         if self._desired.access_lists or any(item.ingress or item.egress for item in self._desired.interfaces):
             found.append("access_lists")
         return tuple(found)
+
+    def _check_writable(self, link: Link) -> None:
+        """Refuses a push to a node that offers no way to change anything. It can be read all the same."""
+        if self._is_prepared and not link.insist(lambda: link.announced).writable:
+            raise NetconfError(
+                "The node announces neither the capability :candidate nor :writable-running: nothing can be changed.",
+                fix="Enable one of them in the node's NETCONF server.",
+            )
 
     def _check_modules(self, link: Link) -> None:
         """Refuses, before anything is changed, what the node has no model for."""
