@@ -82,6 +82,90 @@ def test_a_push_reaches_the_kernel_and_a_second_one_changes_nothing(
     assert "sn1" not in {link["ifname"] for link in node.lab.json("node", *"ip -j link".split())}
 
 
+ACLS = "urn:ietf:params:xml:ns:yang:ietf-access-control-list"
+LISTS: dict[str, list[dict[str, Any]]] = {
+    "interfaces": [{"name": "sn1", "type": "bridge", "addresses": ["10.1.0.1/24"], "ingress": ["shadownet-web"]}],
+    "access_lists": [
+        {
+            "name": "shadownet-web",
+            "entries": [
+                {"name": "https", "action": "accept", "protocol": "tcp", "destination_port": 443},
+                {"name": "old", "action": "accept", "established": True},
+                {"name": "net", "action": "accept", "protocol": "tcp", "destination": "10.1.0.0/24"},
+            ],
+        }
+    ],
+}
+
+
+def by_hand(node: FrontNode, inside: str) -> None:
+    """Somebody else's edit below ``acls``, committed."""
+    with Wire(node) as other:
+        edit = f'<config><acls xmlns="{ACLS}">{inside}</acls></config>'
+        for operation in (f"<edit-config><target><candidate/></target>{edit}</edit-config>", "<commit/>"):
+            reply = other.rpc(operation)
+            if b"<ok" not in reply:
+                other.rpc("<discard-changes/>")
+                raise AssertionError(reply)
+
+
+def entry(name: str, inside: str) -> str:
+    return f"<acl><name>shadownet-web</name><aces><ace><name>{name}</name>{inside}</ace></aces></acl>"
+
+
+PORT = "<matches><tcp><destination-port><operator>{}</operator><port>443</port></destination-port></tcp></matches>"
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        entry("https", PORT.format("lte")),
+        entry("https", PORT.format("gte")),
+        entry("old", "<matches><tcp><flags>syn</flags></tcp></matches>"),
+        entry("old", "<matches><tcp><flags>ack syn</flags></tcp></matches>"),
+        "<acl><name>shadownet-web</name><type>mixed-eth-ipv4-ipv6-acl-type</type></acl>",
+    ],
+)
+def test_a_list_that_somebody_changed_is_made_anew(node: FrontNode, transport: NetconfTransport, inside: str) -> None:
+    wanted = NodeConfig.from_dict(LISTS)
+    push(transport, wanted, "overridden")
+    before = node.lab.run("node", *"nft list ruleset".split())
+    by_hand(node, inside)
+    found = push(transport, wanted, "overridden", check_mode=True)
+    assert [(one["kind"], one["key"]) for one in found.drift] == [("changed", "shadownet-web")]
+    push(transport, wanted, "overridden")
+    assert node.lab.run("node", *"nft list ruleset".split()) == before
+    assert not push(transport, wanted, "overridden").changed
+
+
+def test_a_list_of_others_on_our_interface(node: FrontNode, transport: NetconfTransport) -> None:
+    """Beside a list of ours it gives way, and is named; where ours goes it stays."""
+    wanted = NodeConfig.from_dict(LISTS)
+    push(transport, wanted, "overridden")
+    every = "<ace><name>all</name><actions><forwarding>accept</forwarding></actions></ace>"
+    corp = f"<acl><name>corp</name><aces>{every}</aces></acl>"
+    place = "<attachment-points><interface><interface-id>sn1</interface-id>{}</interface></attachment-points>"
+    sets = "<acl-sets><acl-set><name>corp</name></acl-set></acl-sets>"
+    by_hand(node, corp + place.format(f"<ingress>{sets}</ingress>"))
+    try:
+        found = push(transport, wanted, "overridden")
+        assert [(one["kind"], one["object"]) for one in found.drift] == [("changed", "attachment")]
+        assert "corp" in found.drift[0]["found"]["access_lists"]
+        assert not push(transport, wanted, "overridden").changed
+        by_hand(node, place.format(f"<egress>{sets}</egress>"))
+        bare = {"interfaces": [{**LISTS["interfaces"][0], "ingress": []}]}
+        push(transport, NodeConfig.from_dict(bare), "overridden")
+        with Wire(node) as other:
+            there = f'<filter type="subtree"><acls xmlns="{ACLS}"/></filter>'
+            left = other.rpc(f"<get-config><source><running/></source>{there}</get-config>")
+        assert left.count(b"corp") == 2, left
+        assert b"shadownet-web" not in left
+        push(transport, NodeConfig(), "overridden")
+    finally:
+        gone = '<acl xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0" nc:operation="remove"><name>corp</name></acl>'
+        by_hand(node, gone)
+
+
 def test_what_the_kernel_refuses_is_told_and_nothing_is_left(node: FrontNode, transport: NetconfTransport) -> None:
     push(transport, NodeConfig.from_dict(CONFIG), "merged")
     before = node.lab.run("node", *"ip -o route".split())
