@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from ..model.errors import InvalidInput
+from ..model.errors import InvalidInput, NodeError
 from ..model.node_config import NodeConfig
 from .change import Change
 
@@ -66,17 +66,41 @@ class Current:
     mark: Mark | None = None
 
 
+class Overtaken(NodeError):
+    """Somebody else configured the node while this push had lost it. What the node carries was left alone.
+
+    Args:
+        current: what it carries.
+    """
+
+    def __init__(self, current: Current) -> None:
+        whose = "without a mark"
+        if current.mark is not None:
+            whose = f"of ledger {current.mark.ledger_id}, revision {current.mark.revision}"
+        super().__init__(
+            f"Somebody else configured the node while this push had no lock on it. What it carries now ({whose}) is "
+            "neither what was there before nor what this push made; it was left as it is.",
+            fix="Read the node, and push again if it is not as it should be.",
+        )
+        self.current = current
+
+
 class Applied(Protocol):
     """Changes that the node has taken and that can still be taken back."""
 
     def confirm(self) -> None:
-        """Makes them final."""
+        """Makes them final.
+
+        Raises:
+            Overtaken: somebody else changed the node meanwhile.
+        """
 
     def undo(self) -> None:
         """Puts the node back as it was.
 
         Raises:
             RollbackFailed: the node refused the way back.
+            Overtaken: somebody else changed the node meanwhile; it was left alone.
         """
 
 
@@ -123,6 +147,7 @@ class Transport(Protocol):
         Raises:
             NodeError: the node refused a change and is as it was before.
             RollbackFailed: it refused a change and the way back too.
+            Overtaken: somebody else changed the node meanwhile; it was left alone.
         """
 
     def render(self, changes: Sequence[Change]) -> list[str]:

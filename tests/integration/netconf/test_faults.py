@@ -221,7 +221,7 @@ def test_a_server_that_drops_the_edit_is_found_out(node: Node) -> None:
         before = raw.text()
         error = _push(node, node.server.port, WANTED, explicit_validate=True)
         assert isinstance(error, NodeError)
-        assert "took every change, yet reads back differently" in str(error)
+        assert "took every change, yet" in str(error)
         assert raw.text() == before
         raw.check_free()
 

@@ -71,13 +71,21 @@ class Locks:
             if last.tags & _UNKNOWN:
                 self.supported = False
                 return
+            if "access-denied" in last.tags:
+                self.release()
+                raise NetconfError(
+                    f"The user may not lock the {datastore} datastore.",
+                    rpc_errors=last.errors,
+                    fix="Nothing was changed. Have the node's access control allow lock and unlock to this user.",
+                )
             now = time.monotonic()
-            over = now >= end or "access-denied" in last.tags
-            # Where the server names a session as the holder, nothing is pending, most likely: that is tried last.
+            over = now >= end
+            # Where the server names a session as the holder, nothing is pending, most likely: tried first and last.
+            # Some name the session that began what is pending, though it is gone; the locks of a live one forbid it.
             named = any(error.session_id not in (None, "0") for error in last.errors)
-            if datastore == "running" and not last_try and (over or (now >= settle_at and not named)):
+            if datastore == "running" and not last_try and (over or now >= settle_at):
                 last_try = over
-                settle_at = now + _SETTLE_EVERY
+                settle_at = end if named else now + _SETTLE_EVERY
                 if self._settle():
                     continue
             if over:

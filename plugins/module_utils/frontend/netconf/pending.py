@@ -51,6 +51,12 @@ class Pending:
             self._revision = mark.revision
             self._ledger_id = None if takeover else mark.ledger_id
 
+    def is_older(self, there: Mark | None) -> bool:
+        """Whether a newer push than this one has been there."""
+        if there is None or self._ledger_id is None or self._revision is None:
+            return False
+        return there.ledger_id == self._ledger_id and there.revision > self._revision
+
     @property
     def own(self) -> str:
         """The persist-id of this run."""

@@ -35,6 +35,10 @@ class Plan:
         settle: called with an unchanged candidate: ends what an earlier run of ours left pending; whether it was there.
         why: what may be in the way of a refused commit, besides what the server says.
         way_back: reads running; the ``config`` element that leads from there to what was before, None if it is that.
+            Asked to doubt, it raises ``Overtaken`` where running is not explained by this edit.
+        remember: reads running under the locks of this edit: what is there is this edit's work, whatever it is.
+        overtaken: reads running; raises ``Overtaken`` where it carries somebody else's mark.
+        unchanged: reads running; raises ``Overtaken`` where it is not what the edit was made for.
         arrived: reads running; whether it is what the edit leads to.
         probe: what the second session asks; None for a change that cannot lock anybody out.
         ended: called when the transaction is over, with whether the change is final.
@@ -44,7 +48,10 @@ class Plan:
     persist_id: str
     settle: Callable[[], bool]
     why: Callable[[Refused], str | None]
-    way_back: Callable[[], Any | None]
+    way_back: Callable[[bool], Any | None]
+    remember: Callable[[], None]
+    overtaken: Callable[[], None]
+    unchanged: Callable[[], None]
     arrived: Callable[[], bool]
     probe: Any | None
     ended: Callable[[bool], None] = lambda final: None
@@ -66,6 +73,7 @@ class Transaction:
         self._locks = locks
         self._own = False
         self._final = False
+        self._begun: object = None
         self._store = "candidate" if self._server.candidate else "running"
         self._persist = plan.persist_id if self._server.persist else None
 
@@ -75,9 +83,11 @@ class Transaction:
         Raises:
             NetconfError: refused, or the connection was lost before the change; the node is as it was.
             NetconfRollbackFailed: refused or lost, and the node may be in between.
+            Overtaken: somebody else changed the node since it was read.
         """
         try:
             self._lock()
+            self._begun = self._link.current
             self._bring_or_settle()
         except BaseException:
             self._end()
@@ -95,8 +105,10 @@ class Transaction:
         self._own = True
         try:
             self._locks.take()
-        except Lost as lost:
-            self._settled(f"The connection was lost before anything was changed: {lost}.")
+            # What the edit was made for was read without these locks.
+            self._plan.unchanged()
+        except (Lost, Refused) as error:
+            raise self._nothing_sent(error) from None
 
     def _bring_or_settle(self) -> None:
         """Brings the change into running; once more where something pending of ours was in its way.
@@ -138,7 +150,7 @@ class Transaction:
                 self._link.call(operations.commit(confirmed=timeout, persist=self._persist))
         except Lost as lost:
             if not sent:
-                self._settled(f"The connection was lost before anything was changed: {lost}.")
+                raise self._nothing_sent(lost) from None
             # Otherwise, whether running has it is for the reading back to tell.
         except Refused:
             raise
@@ -192,6 +204,8 @@ class Transaction:
         """
         try:
             self._probe_and_confirm()
+            if self._was_lost and not self._arrived_in_time():
+                self._unconfirmed(())
             self._final = True
         finally:
             self._end()
@@ -261,14 +275,21 @@ class Transaction:
 
         Raises:
             NetconfRollbackFailed: that failed, or could not be proven.
+            NetconfError: it succeeded; the connection was lost, which explains why the change is not there.
+            Overtaken: running is somebody else's by now, and was left alone.
         """
+        lost = self._was_lost
         try:
             self._undo()
+            if lost:
+                raise NetconfError(self._why_gone(), fix="Try again.")
         finally:
             self._end()
 
     def _undo(self) -> None:
         try:
+            if self._was_lost:
+                self._link.insist(self._plan.overtaken)
             self._cancel()
             left = self._restore()
         except (Lost, NetconfError) as error:
@@ -289,7 +310,10 @@ class Transaction:
         if not self._server.confirmed:
             return
         if self._persist is None:
-            # Version 1.0: the end of the session takes the change back.
+            # Version 1.0: the end of the session takes the change back. Its locks end, too.
+            if self._locks.held and not self._was_lost:
+                with suppress(Refused, Lost):
+                    self._plan.remember()
             self._link.forget()
             return
         end = time.monotonic() + _SETTLING
@@ -309,21 +333,39 @@ class Transaction:
         """Makes running what it was, by an edit where the server did not do so itself; whether it still differs."""
         wait = 0.0 if not self._server.confirmed else _SOON if self._server.persist else _SETTLING
         end = time.monotonic() + wait
-        while (config := self._link.insist(self._plan.way_back)) is not None and time.monotonic() < end:
+        while (left := self._link.insist(self._differs)) and time.monotonic() < end:
             time.sleep(_PAUSE)
-        if config is None:
+        if not left:
             return False
+        self._link.insist(self._go_back)
+        return bool(self._link.insist(self._differs))
+
+    def _differs(self) -> bool:
+        return self._plan.way_back(False) is not None
+
+    def _go_back(self) -> None:
+        """The way back by an edit.
+
+        Where the locks of the change were lost, others may have changed running since: only what this change explains
+        is touched.
+        """
         if not self._locks.held:
             self._own = True
-            self._link.insist(self._locks.take)
-            config = self._link.insist(self._plan.way_back)
-        if config is not None:
-            if self._server.candidate:
-                self._link.call(operations.discard_changes())
-            self._edit(config)
-            if self._server.candidate:
-                self._commit_for_good()
-        return self._link.insist(self._plan.way_back) is not None
+            self._locks.take()
+        alone = self._locks.held and not self._was_lost
+        config = self._plan.way_back(not alone)
+        if config is None:
+            return
+        if self._server.candidate:
+            self._link.call(operations.discard_changes())
+        self._edit(config)
+        if self._server.candidate:
+            self._commit_for_good()
+
+    @property
+    def _was_lost(self) -> bool:
+        """Whether the session that began this is gone, and its locks with it."""
+        return self._link.current is not self._begun
 
     def _commit_for_good(self) -> None:
         try:
@@ -334,17 +376,23 @@ class Transaction:
                 raise
             self._link.call(operations.commit(persist_id=self._persist))
 
-    def _settled(self, text: str) -> None:
-        """Ends with the error for a session that was lost before anything was committed."""
-        try:
-            left = self._restore()
-        except (Lost, Refused, NetconfError) as error:
-            raise NetconfError(
-                f"{text} It could not be reached again to make sure.", node_said=str(error), fix="Try again."
-            ) from None
-        if left:
-            raise self._in_between(text)
-        raise NetconfError(text, fix="Try again.")
+    @staticmethod
+    def _nothing_sent(error: Lost | Refused) -> NetconfError:
+        errors = error.errors if isinstance(error, Refused) else ()
+        return NetconfError(
+            "The session was lost before this push had changed anything.",
+            node_said=str(error),
+            rpc_errors=errors,
+            fix="Try again.",
+        )
+
+    def _why_gone(self) -> str:
+        if self._server.confirmed and self._persist is None:
+            return (
+                "The connection was lost before the change was confirmed. This node knows confirmed commits of version "
+                "1.0 only, and took the change back as the session ended."
+            )
+        return "The connection was lost before the change was confirmed; the node is as it was before."
 
     def _reconnect(self, when: str) -> None:
         try:

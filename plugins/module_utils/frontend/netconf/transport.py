@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,13 +11,14 @@ from ...model.errors import InvalidInput
 from ...model.node_config import NodeConfig
 from ..change import Change
 from ..diff import transition
-from ..transport import Current, Mark
+from ..transport import Current, Mark, Overtaken
 from . import operations
 from .address import Address
 from .canonical import prepare
 from .dialect import PARTS, Dialect
 from .edit import context, leaves_nothing
 from .errors import Lost, NetconfError, NetconfRollbackFailed, Refused
+from .explained import is_done, is_explained
 from .link import Link, speaks_of_confirming
 from .locks import Locks
 from .marking import Marking, from_text, marking
@@ -133,7 +134,7 @@ class NetconfTransport:
                 node_said=str(lost),
                 fix="Nothing was changed. Try again.",
             ) from None
-        if self._save_startup and link.announced.startup:
+        if self._save_startup and link.announced.startup and not self._pending.is_older(self._current.mark):
             self._save(link)
 
     def _settle_read(self) -> None:
@@ -249,13 +250,26 @@ class NetconfTransport:
         except Lost as lost:
             raise NetconfError("The connection was lost before anything was changed.", node_said=str(lost)) from None
         marks = wanted.text is not None or wanted.remove
+        known = {before.mark, from_text(wanted.text) if marks else before.mark}
+
+        ours: list[Current] = []
+
+        def explained(now: Current) -> None:
+            self._check_marks(now, known)
+            seen = any(one.mark == now.mark and not transition(one.config, now.config) for one in ours)
+            if not seen and not is_explained(before.config, now.config, changes, announced.candidate):
+                raise Overtaken(now)
+
         plan = Plan(
             config=self._config(changes, before.config, announced.base11, wanted),
             persist_id=self._pending.own,
             settle=lambda: self._pending.confirm(before.mark),
             why=self._why,
-            way_back=lambda: self._way_back(before, marks, place),
-            arrived=self._arrived,
+            way_back=lambda doubt: self._way_back(before, marks, place, explained if doubt else None),
+            remember=lambda: ours.append(self._read()),
+            overtaken=lambda: self._check_marks(self._read(), known),
+            unchanged=lambda: self._check_unchanged(before),
+            arrived=lambda: self._arrived(before, changes, known),
             probe=operations.get_config(self._dialect.names()) if probe else None,
             confirm_timeout=self._confirm_timeout,
             explicit_validate=self._explicit_validate,
@@ -273,9 +287,21 @@ class NetconfTransport:
         elif wanted.text is not None and self._current.mark != from_text(wanted.text):
             self._unmarked = "the node took it and forgot it"
 
-    def _arrived(self) -> bool:
+    def _arrived(self, before: Current, changes: Sequence[Change], known: set[Mark | None]) -> bool:
         now = self._read()
-        return now.mark == self._current.mark and not transition(now.config, self._current.config)
+        if now.mark not in known or now.mark != self._current.mark:
+            return False
+        return is_done(before.config, now.config, changes) and not transition(now.config, self._current.config)
+
+    @staticmethod
+    def _check_marks(now: Current, known: set[Mark | None]) -> None:
+        if now.mark not in known:
+            raise Overtaken(now)
+
+    def _check_unchanged(self, before: Current) -> None:
+        now = self._read()
+        if now.mark != before.mark or transition(before.config, now.config):
+            raise Overtaken(now)
 
     def _why(self, refused: Refused) -> str | None:
         """What the server seems to mean by refusing a commit; the RFC has no error tag for it."""
@@ -412,8 +438,12 @@ class NetconfTransport:
         except Refused:
             return []
 
-    def _way_back(self, before: Current, marks: bool, place: bool) -> Any | None:
+    def _way_back(
+        self, before: Current, marks: bool, place: bool, check: Callable[[Current], None] | None
+    ) -> Any | None:
         now = self._read()
+        if check is not None:
+            check(now)
         changes = transition(now.config, before.config)
         wanted = marking(now.mark, before.mark if marks else now.mark, marks and self._mark_place and not place)
         if not changes and wanted.text is None and not wanted.remove:
