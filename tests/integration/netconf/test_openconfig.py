@@ -106,6 +106,33 @@ def test_half_of_an_entry_is_drift(node: Node, hand: Raw, family: int, sequence:
     assert drift(node, EVERYTHING) == set()
 
 
+ENTRY_BY_HAND = "<acl-entries><acl-entry><sequence-id>10</sequence-id>{0}</acl-entry></acl-entries>"
+SN1 = (
+    '<interfaces xmlns="http://openconfig.net/yang/interfaces"><interface><name>sn1</name><subinterfaces>'
+    "<subinterface><index>0</index>{0}</subinterface></subinterfaces></interface></interfaces>"
+)
+BY_HAND = [
+    (LIST.format("", 4, ENTRY_BY_HAND.format("<ipv4><config><dscp>46</dscp></config></ipv4>")), "access_list"),
+    (LIST.format("", 4, ENTRY_BY_HAND.format("<ipv4><config><hop-limit>1</hop-limit></config></ipv4>")), "access_list"),
+    (SN1.format("<config><enabled>false</enabled></config>"), "interface"),
+    (
+        SN1.format(
+            '<ipv4 xmlns="http://openconfig.net/yang/interfaces/ip"><config><enabled>false</enabled></config></ipv4>'
+        ),
+        "interface",
+    ),
+]
+
+
+@pytest.mark.parametrize(("edit", "kind"), BY_HAND)
+def test_what_somebody_adds_by_hand_is_drift(node: Node, hand: Raw, edit: str, kind: str) -> None:
+    node.push(EVERYTHING, dialect=DIALECT)
+    hand.edit(edit)
+    assert ("changed", kind) in drift(node, EVERYTHING)
+    assert node.push(EVERYTHING, "overridden", dialect=DIALECT).changed
+    assert drift(node, EVERYTHING) == set()
+
+
 @pytest.mark.parametrize("family", [4, 6])
 def test_half_of_an_attachment_is_drift(node: Node, hand: Raw, family: int) -> None:
     node.push(EVERYTHING, dialect=DIALECT)
