@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from lxml import etree
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf import link
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.errors import NetconfError
@@ -177,6 +178,25 @@ def test_what_another_ledger_left_pending_is_not_ours(node: Node, opened: Open) 
         assert raw.text() == pending
         assert raw.tag("<lock><target><running/></target></lock>") is not None
         pushed(transport, WANTED, mark=Mark("fedc", 7), takeover=True)
+        raw.check_free()
+
+
+def test_a_candidate_with_somebody_else_s_changes_is_left_alone_without_locks(node: Node, opened: Open) -> None:
+    pushed(node.transport(), BEFORE)
+    with node.raw() as raw:
+        before = raw.text()
+        edit = f'<interfaces xmlns="{SPACES["if"]}"><interface><name>old</name><description>shadownet:theirs'
+        edit = f"{edit}</description></interface></interfaces>"
+        raw.rpc(f"<edit-config><target><candidate/></target><config>{edit}</config></edit-config>")
+        transport = opened(node, "no-locks")
+        with pytest.raises(NetconfError, match="The candidate holds changes that somebody has not committed"):
+            pushed(transport, WANTED)
+        assert "theirs" in etree.tostring(
+            raw.rpc("<get-config><source><candidate/></source></get-config>"), encoding="unicode"
+        )
+        assert raw.text() == before
+        raw.rpc("<discard-changes/>")
+        pushed(transport, WANTED)
         raw.check_free()
 
 

@@ -120,6 +120,13 @@ class Pending:
             return False
         return candidate == running
 
+    def holds_changes(self) -> bool:
+        """Whether the candidate differs from running, as far as the server shows both."""
+        try:
+            return self._all("candidate") != self._all("running")
+        except Refused:
+            return False
+
     def _all(self, datastore: str) -> bytes:
         reply = self._link.call(operations.get_config(None, datastore))
         data: Any = reply.find("{*}data")

@@ -39,6 +39,7 @@ class Plan:
         remember: reads running under the locks of this edit: what is there is this edit's work, whatever it is.
         overtaken: reads running; raises ``Overtaken`` where it carries somebody else's mark.
         unchanged: reads running; raises ``Overtaken`` where it is not what the edit was made for.
+        holds_changes: whether the candidate differs from running; asked where it cannot be locked.
         arrived: reads running; whether it is what the edit leads to.
         probe: what the second session asks; None for a change that cannot lock anybody out.
         ended: called when the transaction is over, with whether the change is final.
@@ -52,6 +53,7 @@ class Plan:
     remember: Callable[[], None]
     overtaken: Callable[[], None]
     unchanged: Callable[[], None]
+    holds_changes: Callable[[], bool]
     arrived: Callable[[], bool]
     probe: Any | None
     ended: Callable[[bool], None] = lambda final: None
@@ -139,6 +141,11 @@ class Transaction:
         sent = False
         try:
             if self._server.candidate:
+                if not self._locks.supported and self._plan.holds_changes():
+                    raise NetconfError(
+                        "The candidate holds changes that somebody has not committed, and this node knows no locks.",
+                        fix="Nothing was changed. Commit or discard them, and try again.",
+                    )
                 self._link.call(operations.discard_changes())
             sent = not self._server.candidate
             self._edit(self._plan.config)
@@ -152,7 +159,7 @@ class Transaction:
             if not sent:
                 raise self._nothing_sent(lost) from None
             # Otherwise, whether running has it is for the reading back to tell.
-        except Refused:
+        except (Refused, NetconfError):
             raise
         except BaseException:
             self._give_up()

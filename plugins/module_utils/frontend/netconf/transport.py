@@ -267,6 +267,7 @@ class NetconfTransport:
             why=self._why,
             way_back=lambda doubt: self._way_back(before, marks, place, explained if doubt else None),
             remember=lambda: ours.append(self._read()),
+            holds_changes=self._pending.holds_changes,
             overtaken=lambda: self._check_marks(self._read(), known),
             unchanged=lambda: self._check_unchanged(before),
             arrived=lambda: self._arrived(before, changes, known),
