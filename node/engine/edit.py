@@ -15,6 +15,7 @@ from lxml import etree
 
 from . import choices, order, tree
 from .complaints import fault_of
+from .duplicates import check_duplicates
 from .edit_text import Marks, named, read_marks, text_of, without_bare_removals
 from .errors import BASE, Fault, RpcError
 from .paths import to_xml
@@ -36,6 +37,7 @@ def apply(schema: Schema, target: Tree, config: etree._Element, default: Default
     """
     marks = read_marks(config)
     text = text_of(config)
+    check_duplicates(schema, config)
     if default == "replace":
         # The edit is the whole new content (RFC 6241, 7.2): nothing of the old is left to operate on.
         target.free()

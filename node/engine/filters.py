@@ -9,6 +9,7 @@ from _libyang import ffi, lib
 from lxml import etree
 
 from . import keyless, tree
+from .canonical import BLANK, canonical
 from .choices import child_of
 from .complaints import stored
 from .errors import BASE, fault
@@ -19,8 +20,9 @@ from .xpath import with_module_names
 
 _WHOLE = lib.LYD_DUP_RECURSIVE | lib.LYD_DUP_WITH_FLAGS | lib.LYD_DUP_NO_META
 _ALONE = lib.LYD_DUP_WITH_FLAGS | lib.LYD_DUP_NO_META
-_IDENTITY = lib.LY_TYPE_IDENT
-_BLANK = " \t\r\n"
+MOST_STEPS = 2_000_000
+"""Nodes compared and copied one by one for one subtree filter; others wait meanwhile."""
+_ENTRY_STEPS = 5  # a copy of an entry without keys: it is made again for each filter element
 
 _ANY = b'<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces"/>'
 
@@ -37,7 +39,7 @@ def select(schema: Schema, data: Tree, wanted: Filter) -> Tree:
         return data.copy()
     if kind(wanted) == "xpath":
         return _by_xpath(schema, data, wanted)
-    if (wanted.text or "").strip(_BLANK) and not len(wanted):
+    if (wanted.text or "").strip(BLANK) and not len(wanted):
         raise fault("invalid-value", "A subtree filter holds elements, not text.", bad_element="filter")
     return _Subtree(schema).select(data, list(wanted))
 
@@ -129,6 +131,10 @@ class _Subtree:
         self._schema = schema
         # (filter element, schema node) -> the value to compare with, in libyang's canonical form.
         self._values: dict[tuple[etree._Element, Any], str] = {}
+        self._left = MOST_STEPS
+        # Nodes that the result has with all below them: nothing can be added to those.
+        self._complete: set[Node] = set()
+        self._inside_entry = 0
 
     def select(self, data: Tree, wanted: list[etree._Element]) -> Tree:
         result = Tree(self._schema.context)
@@ -147,7 +153,7 @@ class _Subtree:
         if _expects_attributes(element):
             # No node of ours has attributes, so none matches (6.2.2).
             return False
-        text = (element.text or "").strip(_BLANK)
+        text = (element.text or "").strip(BLANK)
         if not len(element):
             if text and not (node.schema.nodetype & tree.TERM and tree.value_of(node) == self._value(element, node)):
                 return False
@@ -159,11 +165,14 @@ class _Subtree:
 
     def _inside(self, result: Tree, parent: Node, element: etree._Element, node: Node) -> bool:
         """A containment node (6.2.3) with its sibling set below (6.2.5)."""
+        self._spend(1 + len(element))
+        if node in self._complete and not self._inside_entry:
+            return True
         below = lib.lyd_child(node)
         tests: list[etree._Element] = []
         others: list[etree._Element] = []
         for child in element:
-            (tests if not len(child) and (child.text or "").strip(_BLANK) else others).append(child)
+            (tests if not len(child) and (child.text or "").strip(BLANK) else others).append(child)
         matched = []
         for test in tests:
             found = [
@@ -183,16 +192,25 @@ class _Subtree:
         there = _there(result, parent, node)
         made = there or _copy(result, parent, node, _ALONE)
         some = bool(tests)
+        entry = keyless.is_entry(node)
+        self._inside_entry += entry
         for one in matched:
             self._put(result, made, one)
         for child in others:
             some = self._element(result, made, child, below, node.schema) or some
+        self._inside_entry -= entry
         if not some and not there:
             result.remove(made)
         return some
 
     def _put(self, result: Tree, parent: Node, node: Node) -> None:
         """A whole copy; what another filter element has put there before gives way."""
+        if keyless.is_entry(node):
+            self._spend(_ENTRY_STEPS)
+        elif not self._inside_entry:
+            if node in self._complete:
+                return
+            self._complete.add(node)
         there = _there(result, parent, node)
         if there:
             if node.schema.flags & tree.KEY:
@@ -202,12 +220,18 @@ class _Subtree:
 
     def _candidates(self, element: etree._Element, first: Node, above: Any) -> list[Node]:
         """The nodes among siblings whose name is that of the filter element."""
+        self._spend(1 + len(element))
         if not first:
             return []
         namespace, name = qualified(element)
         if not namespace:
             # Without a namespace any will do (6.2.1).
-            return [node for node in tree.siblings(first) if tree.name_of(node.schema) == name]
+            found = []
+            for node in tree.siblings(first):
+                self._spend(1)
+                if tree.name_of(node.schema) == name:
+                    found.append(node)
+            return found
         model = child_of(self._schema, above, namespace, name)
         if not model:
             return []
@@ -222,6 +246,7 @@ class _Subtree:
             return [one] if one else []
         found = []
         while one and one.schema == model:
+            self._spend(1)
             found.append(one)
             one = one.next
         return found
@@ -233,9 +258,9 @@ class _Subtree:
         while child and child.flags & tree.KEY:
             name = tree.name_of(child)
             given = [item for item in element if qualified(item)[1] == name and not len(item)]
-            if len(given) != 1 or not (given[0].text or "").strip(_BLANK):
+            if len(given) != 1 or not (given[0].text or "").strip(BLANK):
                 return ""
-            value = self._canonical(given[0], child)
+            value = canonical(self._schema, given[0], child)
             if "'" in value and '"' in value:
                 return ""
             quote = '"' if "'" in value else "'"
@@ -246,24 +271,16 @@ class _Subtree:
     def _value(self, element: etree._Element, node: Node) -> str:
         key = (element, node.schema)
         if key not in self._values:
-            self._values[key] = self._canonical(element, node.schema)
+            self._values[key] = canonical(self._schema, element, node.schema)
         return self._values[key]
 
-    def _canonical(self, element: etree._Element, model: Any) -> str:
-        text = str(element.text or "").strip(_BLANK)
-        kind_of = ffi.cast("struct lysc_node_leaf *", model).type.basetype
-        if kind_of == _IDENTITY:
-            # In XML an identity has the prefix of its module, in libyang's canonical form its module's name.
-            prefix, colon, name = text.rpartition(":")
-            module = self._schema.by_namespace.get(element.nsmap.get(prefix if colon else None, ""))
-            return f"{module.name}:{name}" if module else text
-        canonical = ffi.new("const char **")
-        value = text.encode()
-        code = lib.lyd_value_validate(self._schema.context.cdata, model, value, len(value), NULL, ffi.NULL, canonical)
-        if code in (lib.LY_SUCCESS, lib.LY_EINCOMPLETE) and canonical[0]:
-            return str(ffi.string(canonical[0]).decode())
-        lib.ly_err_clean(self._schema.context.cdata, NULL)
-        return text
+    def _spend(self, steps: int) -> None:
+        self._left -= steps
+        if self._left < 0:
+            said = (
+                "The filter selects too often among too many nodes. Ask for fewer entries, or for all of them at once."
+            )
+            raise fault("too-big", said, bad_element="filter")
 
 
 def _expects_attributes(element: etree._Element) -> bool:

@@ -18,7 +18,21 @@ NOTIFICATION = "urn:ietf:params:xml:ns:netconf:notification:1.0"
 BASE_1_0 = "urn:ietf:params:netconf:base:1.0"
 BASE_1_1 = "urn:ietf:params:netconf:base:1.1"
 OK = b"<ok/>"
+MOST = 700_000
+"""Elements and attributes of one message; 100,000 routes have 400,000 to 600,000."""
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+
+
+def check_size(message: bytes) -> None:
+    """Refuses a message that would fill the memory: each element takes some 300 octets, and may be written with four.
+
+    Text counts too where it has ``<`` or ``=``, which is rare.
+
+    Raises:
+        Fault: ``too-big``; the message must not be parsed.
+    """
+    if message.count(b"<") - message.count(b"</") + message.count(b"=") > MOST:
+        raise fault("too-big", f"The message has more than {MOST:,} elements and attributes. Split it.", "rpc")
 
 
 class NotXml(Exception):

@@ -62,14 +62,14 @@ async def get_config(engine: Engine, _session: EngineSession, operation: etree._
     """RFC 6241, 7.1."""
     params = Params(operation, ("source", "filter", "with-defaults"))
     source = _named(engine, params, "source", ("running", "candidate", "startup"))
-    wanted = params.get("filter")
+    wanted = params.filter()
     return data(reading.configuration(engine.schema, engine.datastores.read(source), wanted, params.defaults()))
 
 
 async def get(engine: Engine, _session: EngineSession, operation: etree._Element) -> bytes:
     """RFC 6241, 7.7: running and the state of kernel and server."""
     params = Params(operation, ("filter", "with-defaults"))
-    wanted, defaults = params.get("filter"), params.defaults()
+    wanted, defaults = params.filter(), params.defaults()
     asked = reading.Asked(engine.schema, wanted)
     parts = asked.parts()
     async with engine.long_reads if Part.ROUTES in parts else nullcontext():
@@ -257,7 +257,7 @@ async def create_subscription(engine: Engine, session: EngineSession, operation:
         raise fault("bad-element", "<stopTime> is before <startTime>.", bad_element="stopTime")
     if engine.notifications.subscribed(session.session_id):
         raise fault("in-use", "This session has a subscription already.")
-    wanted = params.get("filter")
+    wanted = params.filter()
     if wanted is not None:
         filters.kind(wanted)
         engine.notifications.check_filter(wanted)

@@ -3,12 +3,16 @@
 
 from __future__ import annotations
 
+from itertools import islice
+
 from _libyang import lib
 from lxml import etree
 
 from .errors import BASE, Fault, fault
 from .message import qualified
 
+MOST_OF_FILTER = 10_000
+"""Elements of one filter."""
 WITH_DEFAULTS = "urn:ietf:params:xml:ns:yang:ietf-netconf-with-defaults"
 _MODES = {
     "explicit": lib.LYD_PRINT_WD_EXPLICIT,
@@ -86,6 +90,18 @@ class Params:
         if not (found.isascii() and found.isdigit()) or not 1 <= int(found[:20]) <= 0xFFFFFFFF:
             raise fault("invalid-value", f"<{name}> is a number from 1 to 4294967295.", bad_element=name)
         return int(found)
+
+    def filter(self) -> etree._Element | None:
+        """The <filter>.
+
+        Raises:
+            Fault: ``too-big``: others wait while it is worked through.
+        """
+        found = self._found.get("filter")
+        if found is not None and any(True for _one in islice(found.iterdescendants(), MOST_OF_FILTER, None)):
+            said = f"<filter> has more than {MOST_OF_FILTER:,} elements. Split the request."
+            raise fault("too-big", said, bad_element="filter")
+        return found
 
     def defaults(self) -> int:
         """The flag for printing that <with-defaults> asks for (RFC 6243); the basic mode is explicit."""

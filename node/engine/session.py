@@ -15,7 +15,7 @@ from ..contract import Done, Peer, User
 from .complaints import stored
 from .confirmed import Who
 from .errors import BASE, Fault, RpcError, fault
-from .message import NotXml, hello, qualified, read, reply, speaks_1_1
+from .message import NotXml, check_size, hello, qualified, read, reply, speaks_1_1
 from .monitoring import SessionFacts
 from .notify import by_session
 from .operations import OPERATIONS, Operation
@@ -53,6 +53,7 @@ class EngineSession:
         if self.base_1_1 is None:
             return await self._hello(message)
         try:
+            check_size(message)
             self._engine.vocabulary.check(message)
             rpc = read(message)
         except Fault as found:

@@ -13,6 +13,7 @@ from lxml import etree
 from ..contract import StartupUnusable
 from . import tree
 from .complaints import checked, fault_of
+from .duplicates import check_duplicates
 from .edit_text import named
 from .edit_text import text_of as text_in
 from .errors import BASE, Fault
@@ -113,8 +114,10 @@ def parse_config(schema: Schema, config: etree._Element) -> Tree:
     Raises:
         Fault: it is not what the models say.
     """
+    text = text_in(config)
+    check_duplicates(schema, config)
     try:
-        return tree.parse(schema.context, text_in(config), lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
+        return tree.parse(schema.context, text, lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
     except LibyangRefused:
         raise named(fault_of(schema), config) from None
 
