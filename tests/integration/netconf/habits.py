@@ -166,6 +166,13 @@ def no_locks_habit(kind: str, text: str, request: str) -> Result:
     return text
 
 
+def may_not_lock_habit(kind: str, text: str, request: str) -> Result:
+    """The user may do everything but lock."""
+    if kind == "request" and "<lock>" in text:
+        return None, _error("access-denied", "access denied")
+    return text
+
+
 def silent_habit(kind: str, text: str, request: str) -> Result:
     """The first rpc of the first session is lost: the server still looked for the framing of the hello."""
     told = Path(os.environ["HABITS"]) / "was-silent"

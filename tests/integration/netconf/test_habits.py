@@ -6,6 +6,7 @@ What each habit is, ``habits.py`` says.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -198,6 +199,16 @@ def test_a_candidate_with_somebody_else_s_changes_is_left_alone_without_locks(no
         raw.rpc("<discard-changes/>")
         pushed(transport, WANTED)
         raw.check_free()
+
+
+def test_a_user_who_may_not_lock_is_told_so_at_once(any_node: Node, opened: Open) -> None:
+    transport = opened(any_node, "may-not-lock", lock_timeout=30.0)
+    started = time.monotonic()
+    with pytest.raises(NetconfError, match="The user may not lock the running datastore"):
+        pushed(transport, WANTED)
+    assert time.monotonic() - started < 15
+    with any_node.raw() as raw:
+        assert raw.is_empty()
 
 
 # The mark

@@ -184,6 +184,15 @@ def test_what_is_pushed_is_there_after_a_restart(forgetful_node: Node) -> None:
     assert names(forgetful_node) == ["sn1", "sn2"]
 
 
+def test_a_superseded_push_saves_nothing(forgetful_node: Node) -> None:
+    way = forgetful_node.transport(save_startup=False)
+    push(way, NodeConfig.from_dict(NEW), "overridden", mark=mark(7))
+    way.close()
+    assert pushed(forgetful_node, OLD, mark=mark(6)).superseded
+    with forgetful_node.raw() as raw:
+        assert "sn1" not in saved(raw)
+
+
 def test_a_startup_that_cannot_be_written_is_told(forgetful_node: Node) -> None:
     with forgetful_node.raw() as raw:
         raw.rpc("<lock><target><startup/></target></lock>")
