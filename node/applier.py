@@ -13,6 +13,7 @@ import socket
 import sys
 import traceback
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from ..plugins.module_utils.frontend.netlink.transport import NetlinkTransport
@@ -27,13 +28,16 @@ _PROBE = Mark("0", 0)
 """Tells whether a node can keep marks. Killed in between, the agent finds a stranger's mark there, and not its own."""
 
 
-def serve(connection: socket.socket, *, takeover: bool = False) -> None:
+def serve(connection: socket.socket, *, takeover: bool = False, lost: Path | None = None) -> None:
     """Answers the requests of a connection until its other side closes it.
+
+    Args:
+        takeover, lost: see ``Applier``.
 
     Raises:
         BrokenFrame: the other side sent something else than requests. Nothing of it was done.
     """
-    applier = Applier(takeover=takeover)
+    applier = Applier(takeover=takeover, lost=lost)
     try:
         while True:
             connection.sendall(frames.encode(applier.answer(frames.receive(connection))))
@@ -46,16 +50,19 @@ def serve(connection: socket.socket, *, takeover: bool = False) -> None:
 class Applier:
     """Brings the kernel to one configuration after the other."""
 
-    def __init__(self, netns: str | None = None, *, takeover: bool = False) -> None:
+    def __init__(self, netns: str | None = None, *, takeover: bool = False, lost: Path | None = None) -> None:
         """
         Args:
             netns: another network namespace than the caller's own.
             takeover: the first ``apply`` makes the node the agent's, whoever configured it before. Otherwise one that
                 somebody else configured is refused and left alone.
+            lost: a startup file that should be there and is not. A node that an agent configured is then refused and
+                left alone too.
         """
         self._transport = NetlinkTransport(netns)
         self._netns = netns
         self._takeover = takeover
+        self._lost = lost
         self._last: NodeConfig | None = None
 
     def close(self) -> None:
@@ -105,6 +112,8 @@ class Applier:
         """Refuses a node that carries what some other push made: the agent would remove it all."""
         with self._transport.hold():
             current = self._transport.read()
+            if self._lost is not None and current.mark == AGENT and current.config != NodeConfig():
+                raise _without_startup(self._lost)
             if current.mark is not None or current.config == NodeConfig() or not self._transport.keep_mark(_PROBE):
                 return  # a mark of others is refused by the push; without nf_tables nobody can mark anything
             self._transport.keep_mark(None)
@@ -115,6 +124,15 @@ class Applier:
             fix="Remove them with shadownet.ipam.frontend_config, or start the agent once with --takeover, which "
             "replaces them by the startup configuration.",
         )
+
+
+def _without_startup(file: Path) -> Conflict:
+    return Conflict(
+        f"there is no startup file {file}, but an agent has configured this node; an empty startup configuration would "
+        "remove all of that.",
+        fix="Restore the file from a backup, or correct startup.file in the settings. To begin empty, start the agent "
+        "once with --takeover, or write <config xmlns='urn:ietf:params:xml:ns:netconf:base:1.0'/> into that file.",
+    )
 
 
 def _told(error: ShadownetError) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..plugins.module_utils.model.errors import InvalidInput
+from ..plugins.module_utils.model.errors import ShadownetError
 from .host_keys import read_host_keys
 from .privileges import PrivilegeError
 from .sample import SAMPLE
@@ -48,7 +48,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             made.add_argument(
                 "--takeover",
                 action="store_true",
-                help="replace what shadownet.ipam.frontend_config has configured on this host before",
+                help="replace what shadownet.ipam.frontend_config, or an agent whose startup file is gone, has "
+                "configured on this host",
             )
     commands.add_parser("sample-config", help="print a settings file to start with")
     made = commands.add_parser("systemd-unit", help="print a systemd unit that runs this program")
@@ -65,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command == "check":
             return _check(given.config)
         return run(given.config, takeover=given.takeover)
-    except (InvalidInput, PrivilegeError) as error:
+    except (ShadownetError, PrivilegeError) as error:
         say(str(error))
     except ModuleNotFoundError as error:
         say(f"{error}. Install what the node needs: pip install 'shadownet-ipam[node]'")

@@ -16,10 +16,11 @@ from ..plugins.module_utils.model.errors import InvalidInput
 from .audit import Audit
 from .contract import Done, EngineSettings, Kernel, KernelRefused, Opener, StartupUnusable
 from .engine import Engine
+from .engine.startup import StartupFile
 from .frames import BrokenFrame
 from .keys import Account, accounts, server_keys
 from .say import say
-from .settings import Settings, load_settings
+from .settings import Settings, Startup, load_settings
 from .ssh import Front
 from .systemd import notify
 
@@ -74,6 +75,7 @@ async def _serve(given: Given, kernel: Callable[[], Awaitable[Kernel]]) -> int:
     front = Front(opener, users, settings.limits, audit)
     loop.add_signal_handler(signal.SIGHUP, _reload, given, front, audit)
     await opener.start()
+    _begin(startup)
     await front.listen(given.sockets, keys)
     audit.record("start", pid=os.getpid())
     for one in given.sockets:
@@ -88,6 +90,18 @@ async def _serve(given: Given, kernel: Callable[[], Awaitable[Kernel]]) -> int:
     audit.record("stop")
     audit.close()
     return 0
+
+
+def _begin(startup: Startup) -> None:
+    """Writes the startup file where there is none, so that one that is lost later is known for lost."""
+    if startup.mode != "automatic" or startup.file.exists():
+        return
+    file = StartupFile(startup.file)
+    try:
+        file.prepare(b"")
+        file.finish()
+    except OSError as error:
+        say(f"startup.file: {startup.file} cannot be written, so commits will fail: {error.strerror}.")
 
 
 def _reload(given: Given, front: Front, audit: Audit) -> None:

@@ -156,7 +156,26 @@ def parse_settings(text: str, folder: Path) -> Settings:
         line = f" (line {where.line + 1})" if where is not None else ""
         said = getattr(error, "problem", None) or str(error)
         raise InvalidInput(f"the settings are not YAML: {said}{line}.", parameter="--config") from None
-    return _Reader(folder).settings(data)
+    except RecursionError:
+        raise _too_deep() from None
+    except (ValueError, TypeError, KeyError, AttributeError) as error:  # a tag, date or number that is none
+        raise InvalidInput(
+            f"the settings hold a value that YAML cannot read: {error}.",
+            parameter="--config",
+            fix="Put texts in quotes, and use no tags (!!).",
+        ) from None
+    try:
+        return _Reader(folder).settings(data)
+    except RecursionError:  # what is wrong is shown, and that takes its depth again
+        raise _too_deep() from None
+
+
+def _too_deep() -> InvalidInput:
+    return InvalidInput(
+        "the settings are nested too deeply.",
+        parameter="--config",
+        fix="Keep to the keys of `shadownet-node sample-config`.",
+    )
 
 
 class _StrictLoader(yaml.SafeLoader):

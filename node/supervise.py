@@ -20,6 +20,7 @@ import traceback
 from pathlib import Path
 
 from ..plugins.module_utils.model.errors import InvalidInput
+from .alone import alone
 from .frames import BrokenFrame
 from .host_keys import read_host_keys
 from .privileges import CAP_NET_ADMIN, Owner, PrivilegeError, close_all_but, confine, die_with, effective
@@ -35,9 +36,11 @@ def run(config: Path, *, takeover: bool = False) -> int:
     """Runs the node until SIGTERM; gives the exit status.
 
     Args:
-        takeover: replaces what other pushes of Shadownet have configured here before.
+        takeover: replaces what other pushes of Shadownet have configured here before, or an agent whose startup file
+            is gone.
 
     Raises:
+        Conflict: another agent configures this kernel.
         InvalidInput: the settings, a key or a socket cannot be used.
         PrivilegeError: a right is missing.
     """
@@ -48,6 +51,20 @@ def run(config: Path, *, takeover: bool = False) -> int:
     check_folder(settings)
     host_keys = read_host_keys(settings.host_keys, owner.uid if owner else None)
     sockets = bind_all(settings.listen)
+    with alone():
+        return _fork(settings, config, host_keys, sockets, owner, takeover)
+
+
+def _fork(
+    settings: Settings,
+    config: Path,
+    host_keys: tuple[bytes, ...],
+    sockets: list[socket.socket],
+    owner: Owner | None,
+    takeover: bool,
+) -> int:
+    """Makes the child and serves it; the child never returns."""
+    lost = lost_startup(settings)
     ours, theirs = socket.socketpair()
     parent = os.getpid()
     sys.stderr.flush()
@@ -66,7 +83,7 @@ def run(config: Path, *, takeover: bool = False) -> int:
     theirs.close()
     for one in sockets:
         one.close()
-    return _Parent(child, owner, takeover).serve(ours)
+    return _Parent(child, owner, takeover, lost).serve(ours)
 
 
 def owner_of(user: str | None) -> Owner | None:
@@ -103,6 +120,22 @@ def check_folder(settings: Settings) -> None:
         )
 
 
+def lost_startup(settings: Settings) -> Path | None:
+    """The startup file, if it is not there though any agent that ran before has written it.
+
+    With mode ``explicit`` that is no loss: ``delete-config`` removes the file.
+    """
+    if settings.startup.mode != "automatic":
+        return None
+    try:
+        settings.startup.file.lstat()
+    except FileNotFoundError:
+        return settings.startup.file
+    except OSError:
+        return None  # whoever reads it says why it cannot
+    return None
+
+
 def _child(
     settings: Settings,
     config: Path,
@@ -132,10 +165,11 @@ def _allow_files(number: int) -> None:
 
 
 class _Parent:
-    def __init__(self, child: int, owner: Owner | None, takeover: bool) -> None:
+    def __init__(self, child: int, owner: Owner | None, takeover: bool, lost: Path | None) -> None:
         self._child = child
         self._owner = owner
         self._takeover = takeover
+        self._lost = lost
         self._stopping = False
 
     def serve(self, channel: socket.socket) -> int:
@@ -149,7 +183,7 @@ class _Parent:
             confine((CAP_NET_ADMIN,), self._owner)
             from .applier import serve  # noqa: PLC0415  # the child has no use for it
 
-            serve(channel, takeover=self._takeover)
+            serve(channel, takeover=self._takeover, lost=self._lost)
         except BrokenFrame as error:
             say(f"the server process sent what is no request: {error}")
         finally:

@@ -89,6 +89,18 @@ def test_what_is_no_mapping_is_refused(text: str) -> None:
         parse_settings(text, HERE)
 
 
+@pytest.mark.parametrize("text", ["x: " + "[" * 3000, "x: " + "[" * 3000 + "]" * 3000, "x: " + "{a: " * 3000])
+def test_what_is_nested_too_deeply_is_refused(text: str) -> None:
+    with pytest.raises(InvalidInput, match="--config: the settings are nested too deeply"):
+        parse_settings(SMALL + text, HERE)
+
+
+@pytest.mark.parametrize("value", ["2026-13-45", "!!int x", "!!bool x", "!!map [a]", "!!timestamp x"])
+def test_a_value_that_is_none_is_refused(value: str) -> None:
+    with pytest.raises(InvalidInput, match="--config: the settings hold a value that YAML cannot read"):
+        parse_settings(f"{SMALL}audit: {value}\n", HERE)
+
+
 def test_a_file_that_others_may_write_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "config.yml"
     file.write_text(SMALL)
