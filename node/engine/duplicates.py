@@ -65,7 +65,7 @@ def _check_children(schema: Schema, parent: etree._Element, above: Any) -> None:
             continue
         values: list[str] = []
         if model.nodetype & tree.LIST:
-            found = [child.find(name) for name, _model in keys]
+            found = [next(child.iterchildren(name), None) for name, _model in keys]
             if not keys or any(key is None for key in found):
                 # libyang says what is missing.
                 continue

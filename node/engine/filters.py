@@ -22,7 +22,7 @@ _WHOLE = lib.LYD_DUP_RECURSIVE | lib.LYD_DUP_WITH_FLAGS | lib.LYD_DUP_NO_META
 _ALONE = lib.LYD_DUP_WITH_FLAGS | lib.LYD_DUP_NO_META
 MOST_STEPS = 2_000_000
 """Nodes compared and copied one by one for one subtree filter; others wait meanwhile."""
-_ENTRY_STEPS = 5  # a copy of an entry without keys: it is made again for each filter element
+_COPY_STEPS = 3
 
 _ANY = b'<interfaces xmlns="urn:ietf:params:xml:ns:yang:ietf-interfaces"/>'
 
@@ -124,6 +124,29 @@ def _there(result: Tree, parent: Node, node: Node) -> Node:
     return tree.same(lib.lyd_child(parent) if parent else result.first, node)
 
 
+class _Place:
+    """Where in the result something may come; it is made only when something does."""
+
+    __slots__ = ("_above", "_node", "_result", "made")
+
+    def __init__(self, result: Tree, above: _Place | None = None, node: Node = NULL) -> None:
+        self._result = result
+        self._above = above
+        self._node = node
+        # Another filter element may have selected something of the same node before.
+        self.made = NULL if above is None else above.there(node)
+
+    def there(self, node: Node) -> Node:
+        """The copy of a node below this place, or NULL."""
+        return NULL if self._above is not None and not self.made else _there(self._result, self.made, node)
+
+    def make(self) -> Node:
+        """The copy of this place's own node; NULL for the top."""
+        if self._above is not None and not self.made:
+            self.made = _copy(self._result, self._above.make(), self._node, _ALONE)
+        return self.made
+
+
 class _Subtree:
     """One subtree filter at work."""
 
@@ -139,17 +162,17 @@ class _Subtree:
     def select(self, data: Tree, wanted: list[etree._Element]) -> Tree:
         result = Tree(self._schema.context)
         for element in wanted:
-            self._element(result, NULL, element, data.first, NULL)
+            self._element(result, _Place(result), element, data.first, NULL)
         return result
 
-    def _element(self, result: Tree, parent: Node, element: etree._Element, first: Node, above: Any) -> bool:
+    def _element(self, result: Tree, place: _Place, element: etree._Element, first: Node, above: Any) -> bool:
         """Copies what one filter element selects among the siblings from `first`; whether that is anything."""
         some = False
         for node in self._candidates(element, first, above):
-            some = self._node(result, parent, element, node) or some
+            some = self._node(result, place, element, node) or some
         return some
 
-    def _node(self, result: Tree, parent: Node, element: etree._Element, node: Node) -> bool:
+    def _node(self, result: Tree, place: _Place, element: etree._Element, node: Node) -> bool:
         if _expects_attributes(element):
             # No node of ours has attributes, so none matches (6.2.2).
             return False
@@ -157,13 +180,13 @@ class _Subtree:
         if not len(element):
             if text and not (node.schema.nodetype & tree.TERM and tree.value_of(node) == self._value(element, node)):
                 return False
-            self._put(result, parent, node)
+            self._put(result, place, node)
             return True
         if node.schema.nodetype & tree.TERM:
             return False
-        return self._inside(result, parent, element, node)
+        return self._inside(result, place, element, node)
 
-    def _inside(self, result: Tree, parent: Node, element: etree._Element, node: Node) -> bool:
+    def _inside(self, result: Tree, place: _Place, element: etree._Element, node: Node) -> bool:
         """A containment node (6.2.3) with its sibling set below (6.2.5)."""
         self._spend(1 + len(element))
         if node in self._complete and not self._inside_entry:
@@ -186,32 +209,29 @@ class _Subtree:
                 return False
             matched.extend(found)
         if not others:
-            self._put(result, parent, node)
+            self._put(result, place, node)
             return True
-        # Another filter element may have selected something of the same node before.
-        there = _there(result, parent, node)
-        made = there or _copy(result, parent, node, _ALONE)
+        here = _Place(result, place, node)
         some = bool(tests)
         entry = keyless.is_entry(node)
         self._inside_entry += entry
         for one in matched:
-            self._put(result, made, one)
+            self._put(result, here, one)
         for child in others:
-            some = self._element(result, made, child, below, node.schema) or some
+            some = self._element(result, here, child, below, node.schema) or some
         self._inside_entry -= entry
-        if not some and not there:
-            result.remove(made)
         return some
 
-    def _put(self, result: Tree, parent: Node, node: Node) -> None:
+    def _put(self, result: Tree, place: _Place, node: Node) -> None:
         """A whole copy; what another filter element has put there before gives way."""
-        if keyless.is_entry(node):
-            self._spend(_ENTRY_STEPS)
-        elif not self._inside_entry:
+        if not keyless.is_entry(node) and not self._inside_entry:
+            # An entry without keys is copied again for each filter element, all else once.
             if node in self._complete:
                 return
             self._complete.add(node)
-        there = _there(result, parent, node)
+        self._spend(_COPY_STEPS)
+        parent = place.make()
+        there = place.there(node)
         if there:
             if node.schema.flags & tree.KEY:
                 return
