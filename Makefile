@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 BIN := .venv/bin
 
-.PHONY: help demo test lint sanity bench docs build clean
+.PHONY: help demo test molecule lint sanity bench docs build clean
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.* ## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -12,9 +12,14 @@ demo: ## show the whole thing at work in a lab of namespaces; needs no root
 	@scripts/setup runtime
 	@demo/run
 
-test: ## all tests (PYTEST='-k pool -x' for some)
+test: ## all tests (PYTEST='-k pool -x' for some); the role's scenario, for which it takes root
 	@scripts/setup dev
 	@scripts/isolated $(BIN)/python -m pytest -n 2 $(PYTEST)
+	@[[ -n "$(PYTEST)" || $$(id -u) != 0 ]] || $(MAKE) --no-print-directory molecule
+
+molecule: ## the scenario of the role frontend_node, on network namespaces; needs root
+	@scripts/setup dev
+	@scripts/molecule test
 
 lint: ## ruff, mypy, ansible-lint, antsibull-changelog, antsibull-docs, shellcheck
 	@scripts/setup dev

@@ -63,17 +63,27 @@ class Lab:
 
     def build(self) -> None:
         """Hosts, the cable between client and router, and forwarding on router and front-end node."""
-        for host in HOSTS:
-            command("ip", "netns", "add", host)
-            ip(host, "link set lo up")
+        self.add(*HOSTS)
         for host in ("router", "fe1"):
-            for switch in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
-                command("ip", "netns", "exec", host, "sh", "-c", f"echo 1 > /proc/sys/net/{switch}")
+            self.forward(host)
         self._cable("client", "eth0", "router", "clients")
         for near, far in zip(CLIENT, CLIENT_GATEWAY, strict=True):
             self._address("client", "eth0", near)
             self._address("router", "clients", far)
             ip("client", f"route add default via {far.partition('/')[0]}")
+
+    @staticmethod
+    def add(*hosts: str) -> None:
+        """Makes hosts."""
+        for host in hosts:
+            command("ip", "netns", "add", host)
+            ip(host, "link set lo up")
+
+    @staticmethod
+    def forward(host: str) -> None:
+        """Lets a host route packets."""
+        for switch in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
+            command("ip", "netns", "exec", host, "sh", "-c", f"echo 1 > /proc/sys/net/{switch}")
 
     @staticmethod
     def _cable(one: str, one_port: str, other: str, other_port: str) -> None:
@@ -87,9 +97,9 @@ class Lab:
 
     def plug(self, subnet: Mapping[str, Any]) -> None:
         """A hypervisor's part: the service's host gets a port in the subnet, the first address and the gateway."""
-        host, name = subnet["service"], subnet["name"]
-        self._cable(host, f"{name}0", "fe1", f"to-{name}")
-        ip("fe1", f"link set to-{name} master {subnet['interface']}")
+        host, name, node = subnet["service"], subnet["name"], subnet["node"]
+        self._cable(host, f"{name}0", node, f"to-{name}")
+        ip(node, f"link set to-{name} master {subnet['interface']}")
         self._address(host, f"{name}0", f"{subnet['first_host']}/{subnet['prefix_length']}")
         ip(host, f"route add default via {subnet['gateway']}")
 

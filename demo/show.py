@@ -22,12 +22,13 @@ from typing import Any
 import yaml
 
 from ansible_collections.shadownet.ipam.demo.lab import CLIENT, Lab, LabError, command, inside, ip, marked
+from ansible_collections.shadownet.ipam.demo.netconf_node import NetconfNode, why_not
 from ansible_collections.shadownet.ipam.demo.words import Broken, Clock, Words
 from ansible_collections.shadownet.ipam.tests.integration.ansible_run import Ansible, Run
 
 HERE = Path(__file__).parent
 PLACE = Path("/run/shadownet-demo")
-INVENTORY, VARIABLES = "demo/inventory.yml", "demo/vars.yml"
+NETCONF = "demo/netconf"
 ECHOES = 3
 FAST, SLOW = "0.5", "5"
 QUARANTINE = 6.5
@@ -48,16 +49,18 @@ class Demo:
             p for pool in given["shadownet_pools"] if pool.get("gateway") != "router" for p in pool["prefixes"]
         ]
         plugins = {"ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins")}
+        self.second = NetconfNode(self.lab, PLACE)
         self.ansible = Ansible(PLACE, environment=plugins | {"SHADOWNET_LEDGER": str(PLACE / "ledger.db")})
 
     # What the chapters are made of.
 
-    def playbook(self, name: str, *arguments: str) -> Run:
-        """Runs a playbook of the collection, and shows the command."""
-        files = ["-i", str(HERE / "inventory.yml"), "-e", f"@{HERE / 'vars.yml'}"]
+    def playbook(self, name: str, folder: str = "demo") -> Run:
+        """Runs a playbook of the collection with the inventory and variables in a folder, and shows the command."""
+        inventory, variables = f"{folder}/inventory.yml", f"{folder}/vars.yml"
+        files = ["-i", str(HERE.parent / inventory), "-e", f"@{HERE.parent / variables}"]
         with Clock() as clock:
-            run = self.ansible.playbook(f"shadownet.ipam.{name}", *files, *arguments)
-        shown = f"ansible-playbook shadownet.ipam.{name} -i {INVENTORY} -e @{VARIABLES} {' '.join(arguments)}".strip()
+            run = self.ansible.playbook(f"shadownet.ipam.{name}", *files)
+        shown = f"ansible-playbook shadownet.ipam.{name} -i {inventory} -e @{variables}"
         self._keep(shown, run)
         self.words.command(shown, clock.seconds)
         if run.rc:
@@ -270,9 +273,56 @@ class Demo:
             self.words.say(f"  {one['pool']} {one['family']}: {text}, largest free block /{one['largest_free']}")
         return book
 
+    # The second node.
+
+    def netconf(self) -> None:
+        """Another node is a NETCONF server"""
+        with Clock() as clock:
+            self.second.start()
+        self.words.say("controller ---- fe2 ---- cache, app          (shadownet-node runs on fe2)", clock.seconds)
+        run = self.playbook("request", NETCONF)
+        self.words.say("  fe2 configured: one edit, one confirmed commit", run.task("frontend_config").seconds)
+        self.subnets = {one["name"]: one for one in run.task("Look the subnets up")["subnets"]}
+        states = {name: one["status"] for name, one in self.subnets.items()}
+        self.words.claim(set(states.values()) == {"active"}, "the ledger has both subnets as active", str(states))
+        for one in self.subnets.values():
+            self.lab.plug(one)
+        cache = self.subnets["cache"]["first_host"]
+        found = self.lab.probe("app", "ping", cache, str(ECHOES), SLOW)
+        text = f"ping app -> cache {cache}: {found['answered']} of {ECHOES} answered, by fe2"
+        answered = found["answered"] == ECHOES and found["routers"] == 1
+        self.words.claim(answered, text, str(found), (found["milliseconds"] or 0) / 1000)
+        self.lab.serve("cache", 11211, 22)
+        for port, expected in ((11211, "answers"), (22, "no answer")):
+            found = self.lab.probe("app", "connect", cache, str(port), SLOW if expected == "answers" else FAST)
+            text = f"TCP app -> cache {cache} port {port}: {expected}"
+            self.words.claim(found["said"].startswith(expected), text, found["said"])
+
+    def commit(self) -> None:
+        """Its commit is the kernel's configuration, or fails with the kernel's words"""
+        before = ip("fe2", "route show")
+        route = {"prefix": "10.99.0.0/24", "next_hop": "203.0.113.1"}
+        inventory = str(HERE / "netconf/inventory.yml")
+        task = {"shadownet.ipam.frontend_config": {"transport": "netconf", "config": {"routes": [route]}}}
+        run = self.ansible.play([task], "-i", inventory, hosts="fe2")
+        self._keep("ansible fe2 -m shadownet.ipam.frontend_config -a '...'", run)
+        said = run.failed()["msg"]
+        self.words.say("a route to a gateway that cannot be reached:")
+        self.words.say(f"  {said}")
+        self.words.claim("nreachable" in said, "refused, in the kernel's words", said)
+        self.words.claim(ip("fe2", "route show") == before, "fe2's routes are as they were", ip("fe2", "route show"))
+
+    def second_release(self) -> None:
+        """And gives back what it carried"""
+        self.playbook("release", NETCONF)
+        left = marked("fe2")
+        self.words.claim(left == [], "no interface and no route on fe2 bears our mark", ", ".join(left))
+
     def chapters(self) -> list[tuple[str, Callable[[], None]]]:
         """The chapters by the names that DEMO_BREAK knows."""
         names = "build request reach guard limit rerun drift reconcile repaired release gone free"
+        if why_not() is None:
+            names += " netconf commit second_release"
         return [(name, getattr(self, name)) for name in names.split()]
 
 
@@ -317,8 +367,11 @@ def main(arguments: Sequence[str]) -> int:
         _keep_log(demo.log, outside)
         raise
     finally:
+        demo.second.stop()
         demo.lab.close()
     words.chapter("Done")
+    if (reason := why_not()) is not None:
+        words.say(f"Left out: a second node that speaks NETCONF {reason}.")
     words.say(f"{words.claims} claims checked, all hold; the lab goes with its namespaces", clock.seconds)
     return 0
 

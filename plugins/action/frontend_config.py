@@ -98,6 +98,7 @@ class ActionModule(ActionBase):
             lock_timeout=options["lock_timeout"],
             confirm_timeout=options["confirm_timeout"],
             explicit_validate=options["explicit_validate"],
+            save_startup=options["save_startup"],
         )
         try:
             result = run(transport, options, bool(self._task.check_mode))

@@ -92,6 +92,13 @@ options:
         asks for it already.
     type: bool
     default: false
+  save_startup:
+    description:
+      - Whether running is copied to startup after a push, where the device has a startup datastore of its own. Without
+        it, what was pushed is gone when the device restarts.
+      - The copy is of everything in running, also of what somebody else changed there and did not save.
+    type: bool
+    default: true
   dialect:
     description:
       - The words that the device understands. One of the folders of C(templates/netconf) in this collection.

@@ -201,6 +201,11 @@ options:
                 description:
                   - Only packets of connections seen before, and errors that belong to them.
                 type: bool
+              tcp_flags:
+                description:
+                  - TCP flags that are all set in the packet, whatever the others are; V(syn,ack) for several.
+                  - Over NETCONF this is refused.
+                type: str
           default_action:
             description:
               - What happens to packets that no entry matches; V(drop) when not given.
@@ -311,6 +316,25 @@ EXAMPLES = r"""
     host: router1.example.com
     username: netops
     private_key_file: ~/.ssh/netops
+
+- name: The same, with host, port, login and time-out from the inventory, and the password from the vault
+  shadownet.ipam.frontend_config:
+    config: "{{ wanted.config }}"
+    revision: "{{ wanted.revision }}"
+    state: overridden
+    transport: netconf
+    timeout: 30
+  vars:
+    ansible_password: "{{ vaulted_password }}"
+
+- name: The payload for a Junos router, without contacting one
+  shadownet.ipam.frontend_config:
+    config:
+      routes:
+        - {prefix: 10.20.0.0/16, type: blackhole}
+    state: rendered
+    transport: netconf
+    dialect: junos
 
 - name: Take everything of ours off the node
   shadownet.ipam.frontend_config:

@@ -24,9 +24,9 @@ OWN, ALL, ROUNDS = 10_000, 100_000, 5
 
 
 @contextmanager
-def namespace() -> Iterator[str]:
+def namespace(which: str = "") -> Iterator[str]:
     """A namespace with one end of a veth pair: node0, 10.255.0.1/24."""
-    name = f"sn-bench-{os.getpid()}"
+    name = f"sn-bench-{os.getpid()}{which}"
     run = subprocess.run
     run(["ip", "netns", "add", name], check=True)
     try:

@@ -7,6 +7,7 @@ import json
 import os
 import random
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -358,6 +359,23 @@ def test_a_ledger_that_is_not_the_nodes_own_changes_nothing(site: Site, tmp_path
     site.run("reconcile", shadownet_adopt=True, **other).ok()
     # Its own web6, and of what the node carried what fits beside it: uplink. The rest is gone.
     assert [item["description"] for item in site.carried()["interfaces"]] == ["web6", "uplink"]
+
+
+def test_reconcile_with_an_older_copy_of_the_ledger_says_so(site: Site, tmp_path: Path) -> None:
+    site.run("request", shadownet_requests=REQUESTS[:1]).ok()
+    older = tmp_path / "older.db"
+    with sqlite3.connect(site.ledger) as book, sqlite3.connect(older) as copy:
+        book.backup(copy)
+    site.run("request").ok()
+    carried = site.carried()
+    for repair in (False, True):
+        run = site.run("reconcile", shadownet_ledger=str(older), shadownet_repair=repair)
+        report = words(run, "Report")
+        assert len(report) == 1
+        assert "fe1: not compared: it carries revision" in report[0]
+        assert "it is not the ledger that configured the node last" in run.failed()["msg"]
+        assert site.carried() == carried
+    assert words(site.run("reconcile").ok(), "Report") == ["fe1: node and ledger agree"]
 
 
 def _start(site: Site, playbook: str, requests: list[dict[str, Any]]) -> subprocess.Popen[bytes]:

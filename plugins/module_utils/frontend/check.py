@@ -39,7 +39,8 @@ def _check_interfaces(current: Current, desired: NodeConfig, wanted: NodeConfig,
             raise Conflict(
                 f"the node already has an interface {item.name} that is not ours.",
                 parameter=f"{place}.name",
-                fix="Choose another name, or leave out type to put addresses and access lists on it.",
+                fix="Choose another name, or leave out type to put addresses and access lists on it. If Shadownet made "
+                "it, somebody took its mark away: begin its description (on Linux its alias) with shadownet: again.",
             )
         if item.peer is not None and item.name not in ours and item.peer in foreign:
             raise Conflict(f"the node already has an interface {item.peer}.", parameter=f"{place}.peer")

@@ -54,7 +54,7 @@ def _lists() -> dict[str, dict[str, Any]]:
         "interface": {"type": "str"},
         "metric": {"type": "int"},
     }
-    matches = ("protocol", "source", "destination", "source_port", "destination_port")
+    matches = ("protocol", "source", "destination", "source_port", "destination_port", "tcp_flags")
     entry: dict[str, Any] = {
         "name": {"type": "str", "required": True},
         "action": {"type": "str", "choices": list(ACTIONS), "required": True},
@@ -85,6 +85,7 @@ def _netconf() -> dict[str, Any]:
         "lock_timeout": {"type": "int", "default": 30},
         "confirm_timeout": {"type": "int", "default": 120},
         "explicit_validate": {"type": "bool", "default": False},
+        "save_startup": {"type": "bool", "default": True},
         "dialect": {"type": "str", "default": "ietf"},
         "dialect_path": {"type": "path"},
     }

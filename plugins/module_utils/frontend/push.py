@@ -15,7 +15,7 @@ from .check import check
 from .diff import transition
 from .drift import from_changes
 from .target import target
-from .transport import Foreign, Mark, Transport
+from .transport import AGENT, Foreign, Mark, Overtaken, Transport
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class PushResult:
         changed: whether anything was.
         foreign: what is not ours and could be in the way.
         mark: whose revision the node carries now, None where none is known.
-        superseded: the node carries a newer revision already, so that nothing was done.
+        superseded: the node carries a newer revision, so that nothing was done, or nothing of it is left.
     """
 
     before: NodeConfig
@@ -57,7 +57,8 @@ def push(
     """Makes the node carry ``desired`` in the sense of ``state``; a second push changes nothing.
 
     Pushes to one node take turns. With a ``mark``, a push that is older than what the node carries changes nothing,
-    because a newer one has overtaken it; and one of another ledger is refused.
+    because a newer one has overtaken it; and one of another ledger is refused. A node that its NETCONF agent
+    configures refuses every push but the agent's.
 
     Args:
         transport: the way to the node.
@@ -72,13 +73,35 @@ def push(
         InvalidInput, NotFound, Conflict: found before anything was changed.
         NodeError: the node refused a change, or reads back differently; it is as it was before.
         RollbackFailed: and the way back failed too.
+        Overtaken: somebody else changed the node while the connection to it was lost; it was left alone.
     """
     desired = transport.prepare(desired, parameter)
-    with nullcontext() if check_mode else transport.hold():
+    try:
+        return _push(transport, desired, state, check_mode, parameter, mark, takeover)
+    except Overtaken as overtaken:
+        there = overtaken.current.mark
+        if mark is None or there is None or takeover:
+            raise
+        if there.ledger_id != mark.ledger_id or there.revision < mark.revision:
+            raise
+        # A push of the same ledger, and no older one: to this one, it is as if that had been first.
+        return _push(transport, desired, state, check_mode, parameter, mark, takeover)
+
+
+def _push(
+    transport: Transport,
+    desired: NodeConfig,
+    state: str,
+    check_mode: bool,
+    parameter: str,
+    mark: Mark | None,
+    takeover: bool,
+) -> PushResult:
+    with nullcontext() if check_mode else transport.hold(mark, takeover):
         current = transport.read()
-        if mark is not None and current.mark is not None and not takeover:
-            _check_ledger(current.mark, mark)
-            if current.mark.revision > mark.revision:
+        if current.mark is not None and not takeover:
+            _check_owner(current.mark, mark)
+            if mark is not None and current.mark.revision > mark.revision:
                 return PushResult(
                     current.config, current.config, foreign=current.foreign, mark=current.mark, superseded=True
                 )
@@ -92,10 +115,12 @@ def push(
         if check_mode:
             after = wanted if changes else current.config
             return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, current.mark)
-        # Kept before the changes, so that whatever happens an older push cannot undo them.
-        kept = mark is not None and mark != current.mark and transport.keep_mark(mark)
+        # Kept before the changes or with them, so that whatever happens an older push cannot undo them.
+        kept = mark is not None and mark != current.mark and transport.keep_mark(mark, coming=bool(changes))
         try:
-            after = _apply(transport, changes, wanted) if changes else current.config
+            after = _apply(transport, changes, current.config, wanted) if changes else current.config
+        except Overtaken:
+            raise
         except BaseException:
             if kept:
                 transport.keep_mark(current.mark)
@@ -105,8 +130,14 @@ def push(
         return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, mark or current.mark)
 
 
-def _check_ledger(there: Mark, mark: Mark) -> None:
-    if there.ledger_id != mark.ledger_id:
+def _check_owner(there: Mark, mark: Mark | None) -> None:
+    if there == AGENT and mark != AGENT:
+        raise Conflict(
+            "the node is configured by its NETCONF agent, shadownet-node.",
+            parameter="transport",
+            fix="Push over NETCONF; or stop the agent for good and push with takeover.",
+        )
+    if mark is not None and there.ledger_id != mark.ledger_id:
         raise Conflict(
             f"the node is configured from another ledger ({there.ledger_id}, this one is {mark.ledger_id}).",
             parameter="ledger_id",
@@ -115,7 +146,7 @@ def _check_ledger(there: Mark, mark: Mark) -> None:
         )
 
 
-def _apply(transport: Transport, changes: Sequence[Change], wanted: NodeConfig) -> NodeConfig:
+def _apply(transport: Transport, changes: Sequence[Change], before: NodeConfig, wanted: NodeConfig) -> NodeConfig:
     """Applies changes and reads back; what the node carries then."""
     applied = transport.apply(changes)
     try:
@@ -127,8 +158,9 @@ def _apply(transport: Transport, changes: Sequence[Change], wanted: NodeConfig) 
     if left:
         applied.undo()
         first = left[0]
+        shown = "reads back differently" if transition(after, before) else "its running does not show any"
         raise NodeError(
-            f"The node took every change, yet reads back differently: {first.kind} {first.key}.",
+            f"The node answered that it took every change, yet {shown}: {first.kind} {first.key}.",
             node_said=f"{len(left)} objects differ after the push",
             change=first.to_dict(),
             fix="Something else may be changing this node; try again.",

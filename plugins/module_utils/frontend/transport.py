@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from ..model.errors import InvalidInput
+from ..model.errors import InvalidInput, NodeError
 from ..model.node_config import NodeConfig
 from .change import Change
 
@@ -53,6 +53,10 @@ class Mark(NamedTuple):
         return cls(ledger_id, revision)
 
 
+AGENT = Mark(b"shadownet-node".hex(), 0)
+"""The mark of a node that its NETCONF agent configures. It is no ledger's: theirs are random."""
+
+
 @dataclass(frozen=True, slots=True)
 class Current:
     """A node as it is: ``config`` holds what is ours only; ``mark`` tells what it was told to carry last."""
@@ -62,17 +66,41 @@ class Current:
     mark: Mark | None = None
 
 
+class Overtaken(NodeError):
+    """Somebody else configured the node while this push had lost it. What the node carries was left alone.
+
+    Args:
+        current: what it carries.
+    """
+
+    def __init__(self, current: Current) -> None:
+        whose = "without a mark"
+        if current.mark is not None:
+            whose = f"of ledger {current.mark.ledger_id}, revision {current.mark.revision}"
+        super().__init__(
+            f"Somebody else configured the node while this push had no lock on it. What it carries now ({whose}) is "
+            "neither what was there before nor what this push made; it was left as it is.",
+            fix="Read the node, and push again if it is not as it should be.",
+        )
+        self.current = current
+
+
 class Applied(Protocol):
     """Changes that the node has taken and that can still be taken back."""
 
     def confirm(self) -> None:
-        """Makes them final."""
+        """Makes them final.
+
+        Raises:
+            Overtaken: somebody else changed the node meanwhile.
+        """
 
     def undo(self) -> None:
         """Puts the node back as it was.
 
         Raises:
             RollbackFailed: the node refused the way back.
+            Overtaken: somebody else changed the node meanwhile; it was left alone.
         """
 
 
@@ -88,15 +116,23 @@ class Transport(Protocol):
             InvalidInput: the node could never carry this; names the parameter.
         """
 
-    def hold(self) -> AbstractContextManager[object]:
+    def hold(self, mark: Mark | None = None, takeover: bool = False) -> AbstractContextManager[object]:
         """Keeps other pushes off the node for the length of a ``with``; waits for one that is under way.
+
+        Args:
+            mark: whose push it is, where that is known: what is left of others' pushes is not touched.
+            takeover: it is.
 
         Raises:
             NodeError: it took too long.
         """
 
-    def keep_mark(self, mark: Mark | None) -> bool:
-        """Has the node remember whose revision it carries; None forgets. False where the node cannot."""
+    def keep_mark(self, mark: Mark | None, coming: bool = False) -> bool:
+        """Has the node remember whose revision it carries; None forgets. False where the node cannot.
+
+        Args:
+            coming: changes follow by ``apply``; a node that changes all at once gets the mark with them.
+        """
 
     def read(self) -> Current:
         """The node as it is now.
@@ -111,6 +147,7 @@ class Transport(Protocol):
         Raises:
             NodeError: the node refused a change and is as it was before.
             RollbackFailed: it refused a change and the way back too.
+            Overtaken: somebody else changed the node meanwhile; it was left alone.
         """
 
     def render(self, changes: Sequence[Change]) -> list[str]:

@@ -7,12 +7,13 @@ lists). Only the standard library is used, because this file also runs on the no
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cache
 from typing import Any
 
+from .address_input import read_interface_address, read_optional_address, read_prefix
 from .errors import InvalidInput
 from .units import parse_rate
 
@@ -20,6 +21,8 @@ INTERFACE_TYPES = ("bridge", "veth", "macvlan", "vxlan", "vlan")
 MACVLAN_MODES = ("bridge", "private", "vepa", "passthru")
 ROUTE_TYPES = ("unicast", "blackhole")
 ACTIONS = ("accept", "drop", "reject")
+TCP_FLAGS = ("fin", "syn", "rst", "psh", "ack", "urg", "ece", "cwr")
+"""From the lowest bit of the header's octet to the highest (RFC 9293 section 3.1)."""
 PROTOCOLS = ("tcp", "udp", "icmp", "icmpv6", "sctp", "gre", "esp")
 FLOOR_METRIC = 4278198272
 """Metric of the blackhole floor on Linux: worse than any route that a person would set."""
@@ -98,6 +101,8 @@ class AccessEntry:
         source, destination: prefixes.
         source_port, destination_port: ``80`` or ``8000-8080`` (tcp, udp, sctp).
         established: only packets of connections seen before, and errors that belong to them.
+        tcp_flags: names of ``TCP_FLAGS`` with commas, in that order: all of them are set in the packet, whatever the
+            others are (protocol tcp).
     """
 
     name: str
@@ -108,6 +113,7 @@ class AccessEntry:
     source_port: str | None = None
     destination_port: str | None = None
     established: bool = False
+    tcp_flags: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +172,12 @@ class NodeConfig:
 
 def _plain(item: Any) -> dict[str, Any]:
     found: dict[str, Any] = {}
-    for one in fields(item):
-        value = getattr(item, one.name)
-        if value is None or value == () or (value is False and one.default is False):
+    kind: type = type(item)
+    for name, default in _defaults(kind):
+        value = getattr(item, name)
+        if value is None or value == () or (value is False and default is False):
             continue
-        found[one.name] = list(value) if isinstance(value, tuple) else value
+        found[name] = list(value) if isinstance(value, tuple) else value
     return found
 
 
@@ -194,8 +201,14 @@ def _items(data: Mapping[str, Any], key: str, parameter: str) -> Sequence[Any]:
     return value
 
 
-def _names(cls: type) -> list[str]:
-    return [one.name for one in fields(cls)]
+@cache
+def _names(cls: type) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(cls))
+
+
+@cache
+def _defaults(cls: type) -> tuple[tuple[str, Any], ...]:
+    return tuple((one.name, one.default) for one in fields(cls))
 
 
 def _check_unique(keys: Sequence[str], parameter: str) -> None:
@@ -264,73 +277,11 @@ def _flag(data: Mapping[str, Any], key: str, parameter: str, default: bool) -> b
     raise InvalidInput(f"'{value}' is not a boolean.", parameter=f"{parameter}.{key}")
 
 
-def _without_zone(value: Any, parameter: str) -> str:
-    text = str(value)
-    if "%" in text:
-        raise InvalidInput(
-            "must not name a zone (%).", parameter=parameter, fix="A route names its outgoing interface in interface."
-        )
-    return text
-
-
-def _address(value: Any, parameter: str) -> str:
-    try:
-        return str(ipaddress.ip_address(_without_zone(value, parameter)))
-    except ValueError as error:
-        raise InvalidInput(f"{error}.", parameter=parameter) from None
-
-
-def _prefix(value: Any, parameter: str) -> str:
-    try:
-        return str(ipaddress.ip_network(_without_zone(value, parameter)))
-    except ValueError as error:
-        raise InvalidInput(
-            f"{error}.", parameter=parameter, fix="Give the network address, like 10.0.0.0/24."
-        ) from None
-
-
-def _optional_address(data: Mapping[str, Any], key: str, parameter: str) -> str | None:
-    return None if data.get(key) is None else _address(data[key], f"{parameter}.{key}")
-
-
-def _interface_address(value: Any, parameter: str) -> str:
-    try:
-        if "/" not in _without_zone(value, parameter):
-            raise ValueError(f"'{value}' has no prefix length")
-        found = ipaddress.ip_interface(str(value))
-    except ValueError as error:
-        raise InvalidInput(f"{error}.", parameter=parameter, fix="Write it like 10.0.0.1/24.") from None
-    why = _no_host(found)
-    if why is not None:
-        raise InvalidInput(f"{found} is {why}.", parameter=parameter, fix="Give an address that a host can have.")
-    return str(found)
-
-
-def _no_host(address: ipaddress.IPv4Interface | ipaddress.IPv6Interface) -> str | None:
-    """Why no host can have this address; None if one can."""
-    network, host = address.network, address.ip
-    if host.is_multicast:
-        return "a multicast address"
-    if host.is_unspecified or (host.version == 4 and int(host) == _LIMITED_BROADCAST):
-        return "no address of an interface"
-    if network.prefixlen == 0:
-        return "without a network: its prefix length is 0"
-    if network.max_prefixlen - network.prefixlen < 2:  # RFC 3021, RFC 6164
-        return None
-    if host == network.network_address:
-        return "the address of the network itself" if host.version == 4 else "the anycast address of all its routers"
-    if host.version == 4 and host == network.broadcast_address:
-        return "the broadcast address of its network"
-    return None
-
-
 _NEEDS = {"macvlan": ("parent",), "vlan": ("parent", "vlan_id"), "vxlan": ("vni",), "veth": ("peer",)}
 _MAY = {"macvlan": ("mode",), "vxlan": ("parent", "local", "remote", "port")}
 _OF_TYPES = ("parent", "peer", "mode", "vlan_id", "vni", "local", "remote", "port")
 _DEFAULT_METRICS = {False: 0, True: 1024}
 """The metric of a route that names none, in IPv4 and (True) in IPv6."""
-
-_LIMITED_BROADCAST = 2**32 - 1
 
 
 def _interface(data: Any, parameter: str) -> Interface:
@@ -344,7 +295,7 @@ def _interface(data: Any, parameter: str) -> Interface:
             where = "where no type is given" if kind is None else f"for type {kind}"
             raise InvalidInput(f"has no meaning {where}.", parameter=f"{parameter}.{key}", fix="Leave it out.")
     addresses = tuple(
-        _interface_address(item, f"{parameter}.addresses[{i}]")
+        read_interface_address(item, f"{parameter}.addresses[{i}]")
         for i, item in enumerate(_items(data, "addresses", parameter))
     )
     _check_unique(addresses, f"{parameter}.addresses")
@@ -369,8 +320,8 @@ def _interface(data: Any, parameter: str) -> Interface:
         mode=_choice(data, "mode", parameter, MACVLAN_MODES, "bridge" if kind == "macvlan" else None),
         vlan_id=_integer(data, "vlan_id", parameter, 1, 4094),
         vni=_integer(data, "vni", parameter, 0, 2**24 - 1),
-        local=_optional_address(data, "local", parameter),
-        remote=_optional_address(data, "remote", parameter),
+        local=read_optional_address(data, "local", parameter),
+        remote=read_optional_address(data, "remote", parameter),
         port=_integer(data, "port", parameter, 1, 65535) or (4789 if kind == "vxlan" else None),
         addresses=addresses,
         rate_limit=None if rate is None else parse_rate(rate, f"{parameter}.rate_limit"),
@@ -389,9 +340,9 @@ def _acl_names(data: Mapping[str, Any], key: str, parameter: str) -> tuple[str, 
 
 def _route(data: Any, parameter: str) -> Route:
     data = _mapping(data, parameter, _names(Route))
-    prefix = _prefix(data.get("prefix"), f"{parameter}.prefix")
+    prefix = read_prefix(data.get("prefix"), f"{parameter}.prefix")
     kind = _choice(data, "type", parameter, ROUTE_TYPES, "unicast") or "unicast"
-    next_hop = _optional_address(data, "next_hop", parameter)
+    next_hop = read_optional_address(data, "next_hop", parameter)
     interface = _text(data, "interface", parameter)
     if kind == "blackhole" and (next_hop or interface):
         raise InvalidInput("a blackhole has neither next_hop nor interface.", parameter=parameter)
@@ -420,6 +371,23 @@ def _port_range(data: Mapping[str, Any], key: str, parameter: str) -> str | None
     return str(first) if first == last else f"{first}-{last}"
 
 
+def _flags(data: Mapping[str, Any], protocol: str | None, parameter: str) -> str | None:
+    value = _text(data, "tcp_flags", parameter)
+    if value is None:
+        return None
+    names = [one.strip() for one in value.split(",")]
+    unknown = [one for one in names if one not in TCP_FLAGS]
+    if unknown:
+        raise InvalidInput(
+            f"'{unknown[0]}' is not known.",
+            parameter=f"{parameter}.tcp_flags",
+            fix=f"Choose of {', '.join(TCP_FLAGS)}, with commas between them.",
+        )
+    if protocol != "tcp":
+        raise InvalidInput("needs protocol tcp.", parameter=f"{parameter}.tcp_flags")
+    return ",".join(one for one in TCP_FLAGS if one in names)
+
+
 _PROTOCOL_NUMBER = re.compile(r"0*(25[0-5]|2[0-4][0-9]|1[0-9]{2}|[0-9]{1,2})\Z")
 
 
@@ -436,7 +404,8 @@ def _access_entry(data: Any, parameter: str) -> AccessEntry:
     if any(ports) and protocol not in ("tcp", "udp", "sctp"):
         raise InvalidInput("ports need protocol tcp, udp or sctp.", parameter=parameter)
     source, destination = (
-        None if data.get(key) is None else _prefix(data[key], f"{parameter}.{key}") for key in ("source", "destination")
+        None if data.get(key) is None else read_prefix(data[key], f"{parameter}.{key}")
+        for key in ("source", "destination")
     )
     families = {":" in one for one in (source, destination) if one is not None}
     families |= {protocol == "icmpv6"} if protocol in ("icmp", "icmpv6") else set()
@@ -451,6 +420,7 @@ def _access_entry(data: Any, parameter: str) -> AccessEntry:
         source_port=ports[0],
         destination_port=ports[1],
         established=_flag(data, "established", parameter, False),
+        tcp_flags=_flags(data, protocol, parameter),
     )
 
 

@@ -184,6 +184,18 @@ def test_established_lets_answers_through_and_nothing_new(services: Node, family
     assert ping(services.lab, "two", "one", family) == "dropped"
 
 
+@pytest.mark.parametrize("family", [4, 6])
+def test_tcp_flags_match_packets_that_have_all_of_them(services: Node, family: int) -> None:
+    lab = services.lab
+    for flags, answer in (("ack", "open"), ("syn,ack", "dropped")):
+        entry = {"name": "x", "action": "accept", "protocol": "tcp", "tcp_flags": flags}
+        # What goes out to one of a connection that one begins: SYN with ACK, then data with ACK alone.
+        attach(services, [{"name": "flags", "entries": [entry]}], sn1_egress=["flags"])
+        assert tcp(lab, "one", "two", 80, family) == answer, flags
+        assert tcp(lab, "two", "one", 80, family) == "dropped"
+        assert udp(lab, "one", "two", 53, family) == "dropped"
+
+
 def test_lists_run_in_order_and_the_last_default_decides(services: Node) -> None:
     deny = {"name": "deny", "default_action": "accept", "entries": [_tcp("d", "drop", 80)]}
     allow = {"name": "allow", "entries": [_tcp("a", "accept", 80), _tcp("b", "accept", 81)]}

@@ -14,6 +14,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.tr
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import PushResult, push
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 
+from . import openconfig
 from .raw import Raw
 from .server import Netconfd, why_not
 
@@ -82,6 +83,15 @@ def candidate_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Netco
 def running_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Netconfd]:
     """netconfd that only has a writable running."""
     yield from _server(tmp_path_factory, "running")
+
+
+@pytest.fixture(scope="session")
+def openconfig_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Netconfd]:
+    """netconfd with candidate, confirmed commit and OpenConfig's models."""
+    if reason := why_not() or openconfig.why_not():
+        pytest.skip(reason)
+    with openconfig.server(tmp_path_factory.mktemp("openconfig")) as server:
+        yield server
 
 
 @pytest.fixture

@@ -62,10 +62,19 @@ def free_port() -> int:
 class Netconfd:
     """One server with its own datastores, keys and port. ``start`` and ``stop`` may alternate."""
 
-    def __init__(self, folder: Path, target: str = "candidate", modules: tuple[str, ...] = MODULES) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        target: str = "candidate",
+        modules: tuple[str, ...] = MODULES,
+        startup: bool = False,
+        more: tuple[str, ...] = (),
+    ) -> None:
         self.folder = folder
         self.target = target
         self.modules = modules
+        self.startup = startup
+        self.more = more
         self.port = free_port()
         self._processes: list[subprocess.Popen[bytes]] = []
         folder.mkdir(parents=True, exist_ok=True)
@@ -109,9 +118,11 @@ class Netconfd:
             f"--target={self.target}",
             f"--startup={self.folder}/startup-cfg.xml",
             "--with-nmda=true",
+            f"--with-startup={str(self.startup).lower()}",
             "--with-url=false",
             f"--log={self.folder}/n.log",
             *(f"--module={name}" for name in self.modules),
+            *self.more,
         ]
         sshd = [str(shutil.which("sshd", path=PATH)), "-D", "-e", "-f", str(self.folder / "sshd_config")]
         environment = {**os.environ, "PATH": PATH, "HOME": str(self.folder)}
@@ -135,6 +146,12 @@ class Netconfd:
                 assert process.poll() is None, (self.folder / "netconfd.out").read_text() + self.log[-3000:]
             time.sleep(0.02)
         raise AssertionError(f"the server did not start: {self.log[-3000:]}")
+
+    def is_dead(self) -> bool:
+        """Whether netconfd has ended by itself."""
+        with suppress(subprocess.TimeoutExpired):
+            self._processes[0].wait(5)
+        return self._processes[0].poll() is not None
 
     def stop(self) -> None:
         """Ends both programs."""

@@ -1,24 +1,35 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""One test body for node configurations, on a Linux kernel by netlink and on NETCONF servers, as far as all can."""
+"""One test body for node configurations, on a Linux kernel by netlink and on NETCONF servers, as far as all can.
+
+``shadownet-node`` is both: a NETCONF server whose commits reach a Linux kernel. There each push is compared with what
+``ip`` shows, too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.drift import classify
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.address import Address
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.dialect import Dialect
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.transport import NetconfTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import PushResult, push
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.registry import open_transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import Conflict, NodeError, NotFound
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces
+from ansible_collections.shadownet.ipam.tests.integration.node.front_node import FrontNode
 
+from . import openconfig
 from .conftest import Node
+from .raw import Raw
 
-pytestmark = pytest.mark.netconf
+pytestmark = pytest.mark.netns
 
 INTERFACES: list[dict[str, Any]] = [
     {"name": "sn1", "type": "bridge", "description": "first", "addresses": ["10.1.0.1/24", "2001:db8:1::1/64"]},
@@ -38,11 +49,23 @@ class Subject:
     """One node by one transport; a hand that is not ours can add an interface and take one away."""
 
     def __init__(
-        self, transport: Transport, foreign: Callable[[str, str], object], remove: Callable[[str], object]
+        self,
+        transport: Transport,
+        foreign: Callable[[str, str], object],
+        remove: Callable[[str], object],
+        kernel: Transport | None = None,
     ) -> None:
+        """
+        Args:
+            transport: to the node.
+            foreign: adds an interface (name, address) that is not ours.
+            remove: removes an interface by its name.
+            kernel: another transport, to the kernel that must hold what the node says that it has.
+        """
         self.transport = transport
         self.foreign = foreign
         self.remove = remove
+        self._kernel = kernel
 
     def push(self, config: dict[str, Any] | None = None, state: str = "merged", check: bool = False) -> PushResult:
         desired = NodeConfig.from_dict(config)
@@ -50,13 +73,74 @@ class Subject:
         if not check:
             again = push(self.transport, desired, state)
             assert not again.changed, [change.to_dict() for change in again.changes]
+        if self._kernel is not None:
+            assert ours(self._kernel) == ours(self.transport)
         return result
 
     def config(self) -> dict[str, list[dict[str, Any]]]:
         return self.transport.read().config.to_dict()
 
 
-@pytest.fixture(params=["netlink", "netconf-candidate", "netconf-running"])
+def ours(transport: Transport) -> dict[str, list[dict[str, Any]]]:
+    """What both sides of ``shadownet-node`` must say alike: not the usual MTU, nor what other clients configured."""
+    found = transport.read().config.to_dict()
+    found["interfaces"] = [item for item in found["interfaces"] if "type" in item]
+    for item in found["interfaces"]:
+        if item.get("mtu") == 1500:
+            del item["mtu"]
+    return found
+
+
+@pytest.fixture(scope="module")
+def front_node() -> Iterator[FrontNode]:
+    """A running ``shadownet-node``."""
+    pytest.importorskip("libyang", reason="needs the extra node")
+    pytest.importorskip("asyncssh", reason="needs the extra node")
+    with namespaces("node") as lab:
+        made = FrontNode(lab)
+        try:
+            yield made.start()
+        finally:
+            made.remove()
+
+
+@contextmanager
+def on_front_node(node: FrontNode) -> Iterator[Subject]:
+    """It by our client, with another client that adds and removes, and a look at its kernel."""
+    transport = NetconfTransport(Address(**node.options, timeout=30.0), node="fe1", lock_timeout=3.0)
+    kernel = open_transport("netlink", netns=node.lab.names["node"])
+    run = node.lab.run
+
+    def add(name: str, address: str) -> None:
+        run("node", "ip", "link", "add", name, "up", "type", "veth", "peer", "name", f"{name}p")
+        run("node", "ip", "link", "set", f"{name}p", "up")
+        raw.interface(name, "theirs", address)
+
+    def remove(name: str) -> None:
+        raw.remove(name)
+        if name in ports():
+            run("node", "ip", "link", "delete", name)
+
+    def ports() -> list[str]:
+        return [link["ifname"] for link in node.lab.json("node", *"ip -j link show type veth".split())]
+
+    try:
+        with Raw(node) as raw:
+            yield Subject(transport, add, remove, kernel)
+    finally:
+        push(transport, NodeConfig(), "overridden")
+        transport.close()
+        kernel.close()
+
+
+KINDS = [
+    "netlink",
+    "netconf-front-node",
+    *(pytest.param(f"netconf-{kind}", marks=pytest.mark.netconf) for kind in ("candidate", "running", "openconfig")),
+]
+
+
+@pytest.fixture(params=KINDS)
 def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
     if request.param == "netlink":
         with namespaces("node") as lab:
@@ -69,6 +153,22 @@ def subject(request: pytest.FixtureRequest) -> Iterator[Subject]:
 
             yield Subject(transport, add, lambda name: lab.run("node", "ip", "link", "delete", name))
             transport.close()
+        return
+    if request.param == "netconf-front-node":
+        with on_front_node(request.getfixturevalue("front_node")) as made:
+            yield made
+        return
+    if request.param == "netconf-openconfig":
+        other = Node(request.getfixturevalue("openconfig_server"))
+        transport = other.transport(dialect=Dialect("openconfig"))
+        with other.raw() as raw:
+            openconfig.clear(raw)
+            yield Subject(
+                transport,
+                lambda name, address: openconfig.add_interface(raw, name, address),
+                lambda name: openconfig.remove_interface(raw, name),
+            )
+        transport.close()
         return
     node: Node = request.getfixturevalue("node" if request.param == "netconf-candidate" else "simple_node")
     transport = node.transport()

@@ -1,22 +1,28 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Names that try to be XML, servers that lie about themselves, large replies, wrong keys, and ways to authenticate."""
+"""Names that try to be XML, large replies, and what servers announce."""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.address import Address
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.announced import Announced
-from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.errors import NetconfError, Unreachable
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.errors import Unreachable
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.link import Link
-from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import InvalidInput
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.operations import get_config
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.session import Session
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.transport import NetconfTransport
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.trees import to_bytes
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import InvalidInput, NodeError
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 
 from .conftest import Node
+from .middle import Middle
 from .raw import SPACES
+from .server import Netconfd, why_not
 
 pytestmark = pytest.mark.netconf
 
@@ -28,6 +34,10 @@ EVIL = [
     "</description><name>x</name>",
     "{{ 7 * 7 }} {% raw %}",
     "ünïcödé 漢字 🙂 \u202e\u200b",
+    "\u05e9\u05dc\u05d5\u05dd \u202e\u2066abc\u2069 \U0001f469\u200d\U0001f680 \U00020000 \U0010fffd",
+    "]]>]]><rpc/>]]>",
+    "#5 <![CDATA[x]]> <!-- --> <?pi?> <!DOCTYPE a>",
+    "%s %(x)s {0} $HOME `id` \\n \\",
     "  blanks  inside  ".strip(),
     "x" * 4000,
 ]
@@ -41,8 +51,47 @@ def test_a_description_is_a_description(node: Node, words: str) -> None:
         assert raw.running().findtext(".//{*}description") == f"shadownet:{words}"
 
 
-@pytest.mark.parametrize("name", ["a<b", "a&b", "ü漢", "a b", "../x", "]]>x"])
-# Quotes in names are left to the tests without a server: netconfd crashes on them.
+@pytest.mark.parametrize("words", ["]]>]]>", "]]>]]><rpc/>]]>]]>", "🙂 \u202e ]]>"], ids=range(3))
+def test_the_end_of_messages_in_a_description(node: Node, tmp_path: Path, words: str) -> None:
+    """In NETCONF 1.0, ]]>]]> ends a message."""
+    desired = NodeConfig.from_dict({"interfaces": [{"name": "sn1", "type": "bridge", "description": words}]})
+    with Middle(node.server, tmp_path, "base10") as way:
+        address = Address(**way.options, timeout=20.0)
+        session = Session(address)
+        assert not session.announced.base11
+        session.close()
+        transport = NetconfTransport(address, node="fe1")
+        try:
+            push(transport, desired, "merged")
+            assert transport.read().config.interfaces[0].description == words
+        finally:
+            transport.close()
+
+
+CONTROL = ["a\x00b", "\x07", "a\nb", "a\n#5\nb", "\x1b[31m", "\x7f", "\ufffe", "\uffff", "\ud800"]
+
+
+@pytest.mark.parametrize("words", CONTROL, ids=range(len(CONTROL)))
+@pytest.mark.parametrize("field", ["name", "description"])
+def test_what_xml_cannot_carry_is_refused_before_anything_is_sent(node: Node, field: str, words: str) -> None:
+    with pytest.raises(InvalidInput, match=field):
+        node.push({"interfaces": [{"name": "sn1", "type": "bridge", field: words}]})
+
+
+def test_the_server_crashes_over_a_name(tmp_path: Path) -> None:
+    """netconfd takes an apostrophe in a name, gives it back, and aborts when the interface is removed."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with Netconfd(tmp_path / "mortal") as server:
+        node = Node(server)
+        node.push({"interfaces": [{"name": "it's", "type": "bridge"}]})
+        assert [one["name"] for one in node.config()["interfaces"]] == ["it's"]
+        with pytest.raises(NodeError, match="connection was lost"):
+            node.push({}, "deleted")
+        assert server.is_dead(), "netconfd survives apostrophes: put this name to the others"
+
+
+@pytest.mark.parametrize("name", ["a<b", "a&b", 'a"b', "ü漢", "a b", "../x", "]]>x"])
 def test_a_name_is_a_name(node: Node, name: str) -> None:
     with node.raw() as raw:
         raw.interface("y", "theirs")
@@ -67,75 +116,26 @@ def test_a_large_foreign_configuration_is_read_and_not_shown(node: Node) -> None
     assert "secret" not in str(result)
 
 
-def test_no_session_with_a_wrong_host_key(node: Node, tmp_path: Path) -> None:
-    other = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
-    port = node.server.port
-    wrong = tmp_path / "known_hosts"
-    wrong.write_text(f"[127.0.0.1]:{port} {other.with_suffix('.pub').read_text()}")
-    with pytest.raises(NetconfError, match="The host key of") as caught:
-        Link(node.address(known_hosts_file=str(wrong))).session()
-    assert not isinstance(caught.value, Unreachable)
-    with pytest.raises(InvalidInput, match="known_hosts_file"):
-        Link(node.address(known_hosts_file=str(tmp_path / "none"))).session()
-
-
-def test_no_session_with_a_wrong_key(node: Node, tmp_path: Path) -> None:
-    other = tmp_path / "key"
-    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(other)], check=True)
-    with pytest.raises(NetconfError, match="does not let root in"):
-        Link(node.address(private_key_file=str(other))).session()
-
-
-def test_a_key_from_the_agent(node: Node, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    socket = tmp_path / "agent"
-    agent = subprocess.Popen(["ssh-agent", "-D", "-a", str(socket)], stdout=subprocess.DEVNULL)
-    try:
-        for _attempt in range(100):
-            if socket.exists():
-                break
-            agent.poll()
-            os.sched_yield()
-            subprocess.run(["sleep", "0.05"], check=True)
-        monkeypatch.setenv("SSH_AUTH_SOCK", str(socket))
-        subprocess.run(
-            ["ssh-add", "-q", node.server.options["private_key_file"]], check=True, stderr=subprocess.DEVNULL
-        )
-        link = Link(node.address(private_key_file=None))
-        link.session()
-        link.close()
-    finally:
-        agent.terminate()
-        agent.wait()
-
-
-def test_the_ssh_configuration_names_host_user_key_and_jump_host(node: Node, tmp_path: Path) -> None:
-    options = node.server.options
-    config = tmp_path / "config"
-    text = f"""
-Host router1
-  HostName 127.0.0.1
-  Port {options["port"]}
-  User root
-  IdentityFile {options["private_key_file"]}
-  UserKnownHostsFile {options["known_hosts_file"]}
-  ProxyJump jump
-Host jump
-  HostName 127.0.0.1
-  Port {options["port"]}
-  User root
-  IdentityFile {options["private_key_file"]}
-  UserKnownHostsFile {options["known_hosts_file"]}
-"""
-    config.write_text(text)
-    nothing: dict[str, Any] = dict.fromkeys(("port", "username", "private_key_file", "known_hosts_file"))
-    address = node.address(host="router1", ssh_config_file=str(config), **nothing)
-    assert "ssh://jump" in str(address.route().proxy)
-    link = Link(address)
-    assert link.session().announced.candidate
-    link.close()
-    config.write_text(text.replace("ProxyJump jump", f"ProxyCommand nc 127.0.0.1 {options['port']}"))
-    assert node.address(host="router1", ssh_config_file=str(config), **nothing).route().proxy is not None
+def test_ten_megabytes(tmp_path: Path) -> None:
+    """Started with them: netconfd takes minutes to be given so many."""
+    if reason := why_not():
+        pytest.skip(reason)
+    server = Netconfd(tmp_path / "big")
+    items = "".join(
+        f"<interface><name>eth{n}</name><description>{'secret ' * 1500}</description>"
+        '<type xmlns:t="urn:ietf:params:xml:ns:yang:iana-if-type">t:ethernetCsmacd</type></interface>'
+        for n in range(1000)
+    )
+    text = f'<config xmlns="{SPACES["nc"]}"><interfaces xmlns="{SPACES["if"]}">{items}</interfaces></config>'
+    (server.folder / "startup-cfg.xml").write_text(text)
+    with server:
+        node = Node(server)
+        session = Session(node.address())
+        assert len(to_bytes(session.call(get_config(None)))) > 10_000_000
+        session.close()
+        result = node.push({"interfaces": [{"name": "sn1", "type": "bridge"}]}, check_mode=True)
+        assert len(result.foreign.interfaces) == 1000
+        assert "secret" not in str(result)
 
 
 def test_nobody_there(node: Node) -> None:

@@ -143,6 +143,17 @@ def test_states_of_the_module(site: Site) -> None:
         assert raw.text() == foreign
 
 
+def test_a_late_task_and_another_ledger_change_nothing(site: Site) -> None:
+    config = {"interfaces": [{"name": "sn1", "type": "bridge"}]}
+    site.task(config=config, state="overridden", ledger_id="ab", revision=5).ok()
+    late = site.task(config={}, state="overridden", ledger_id="ab", revision=4).ok().task("frontend_config")
+    assert (late["superseded"], late["changed"], late["revision"]) == (True, False, 5)
+    other = site.task(config={}, state="overridden", ledger_id="cd", revision=9)
+    assert "another ledger (ab, this one is cd)" in other.failed()["msg"]
+    gathered = site.task(state="gathered").ok().task("frontend_config")
+    assert (gathered["ledger_id"], gathered["revision"]) == ("ab", 5)
+
+
 def test_secrets_are_not_shown(site: Site) -> None:
     run = site.task("-vvv", state="gathered", password=SECRET, host="127.0.0.1", port=1)
     assert "No NETCONF session with 127.0.0.1 port 1" in run.failed()["msg"]

@@ -15,6 +15,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.na
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.nft_table import Table, transition
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import (
     ACTIONS,
+    TCP_FLAGS,
     AccessEntry,
     AccessList,
     NodeConfig,
@@ -48,6 +49,8 @@ def entries(draw: st.DrawFn, name: str = "e") -> AccessEntry:
     }
     if data["protocol"] in ("tcp", "udp", "sctp"):
         data |= {"source_port": draw(_PORTS), "destination_port": draw(_PORTS)}
+    if data["protocol"] == "tcp":
+        data["tcp_flags"] = draw(st.one_of(st.none(), st.sets(st.sampled_from(TCP_FLAGS), min_size=1).map(",".join)))
     config = NodeConfig.from_dict({"access_lists": [{"name": "l", "entries": [data]}]})
     return canonical(config).access_lists[0].entries[0]
 

@@ -24,6 +24,7 @@ CONFIG = NodeConfig.from_dict(
                 "name": "web",
                 "entries": [
                     {"name": "w", "action": "accept", "protocol": "tcp", "destination_port": 80, "source": "::/0"},
+                    {"name": "f", "action": "drop", "protocol": "tcp", "tcp_flags": "ack, syn"},
                     {"name": "k", "action": "accept", "established": True},
                 ],
             }
@@ -45,6 +46,7 @@ def test_words_that_an_engineer_knows() -> None:
         "tc qdisc replace dev sn1 root handle 5ad0: tbf rate 10Mbit",
         "ip route add blackhole 10.1.0.0/16 metric 5 proto 201",
         'nft add rule inet shadownet acl-web ip6 saddr ::/0 tcp dport 80 counter accept comment "w"',
+        'nft add rule inet shadownet acl-web tcp flags & (syn|ack) == syn|ack counter drop comment "f"',
         'nft add element inet shadownet ingress { "mv0" : jump in-mv0 }',
     ):
         assert line in words

@@ -10,6 +10,7 @@ from urllib.parse import parse_qs
 from .trees import element, local_name
 
 _CAPABILITY = "urn:ietf:params:netconf:capability:"
+_MONITORING = "urn:ietf:params:xml:ns:yang:ietf-netconf-monitoring"
 _LIBRARY = "urn:ietf:params:xml:ns:yang:ietf-yang-library"
 _MISSING = {
     "candidate": "no candidate datastore: changes go into running one part after the other as the node takes them",
@@ -38,7 +39,8 @@ class Announced:
         self._names = {name.removeprefix(_CAPABILITY) for name in names if name.startswith(_CAPABILITY)}
         self.candidate = self._has("candidate")
         self.confirmed = self.candidate and self._has("confirmed-commit")
-        self.persist = self.candidate and "confirmed-commit:1.1" in self._names
+        # Version 1.1 came with NETCONF 1.1; a server that announces both may refuse persist in a session of 1.0.
+        self.persist = self.candidate and self.base11 and "confirmed-commit:1.1" in self._names
         self.validate = self._has("validate")
         self.rollback_on_error = self._has("rollback-on-error")
         self.writable_running = self._has("writable-running")
@@ -49,18 +51,30 @@ class Announced:
         return any(item.rpartition(":")[0] == name for item in self._names)
 
     def learn(self, reply: Any) -> None:
-        """Adds the modules of a reply to ``library_query``."""
-        for module in reply.iter(f"{{{_LIBRARY}}}module"):
+        """Adds the modules of a reply to ``library_query`` or ``schemas_query``."""
+        for module in reply.iter(f"{{{_LIBRARY}}}module", f"{{{_MONITORING}}}schema"):
             self.modules.update(
-                child.text.strip() for child in module if local_name(child) == "name" and child.text is not None
+                child.text.strip()
+                for child in module
+                if local_name(child) in ("name", "identifier") and child.text is not None
             )
 
     def lacks(self, wanted: Iterable[str]) -> list[str]:
-        """Modules of ``wanted`` that the server does not have; none where it names no modules at all."""
-        return sorted(set(wanted) - self.modules) if self.modules else []
+        """Modules of ``wanted`` that the server is not known to have; none where it has no way to name any."""
+        return sorted(set(wanted) - self.modules) if self.modules or self.library else []
 
-    def missing_guarantees(self, locked: bool = True) -> list[str]:
-        """What a transaction with this server cannot promise; each begins with a word and a colon."""
+    @property
+    def writable(self) -> bool:
+        """Whether there is a datastore that an edit may go into (RFC 6241, 8.2 and 8.3)."""
+        return self.candidate or self.writable_running
+
+    def missing_guarantees(self, locked: bool = True, saved: bool = False) -> list[str]:
+        """What a transaction with this server cannot promise; each begins with a word and a colon.
+
+        Args:
+            locked: it has locks.
+            saved: what was changed is in startup, too.
+        """
         wanting = {
             "candidate": not self.candidate,
             "confirmed-commit": not self.confirmed,
@@ -68,7 +82,7 @@ class Announced:
             "validate": not self.validate,
             "rollback-on-error": not self.candidate and not self.rollback_on_error,
             "lock": not locked,
-            "startup": self.startup,
+            "startup": self.startup and not saved,
         }
         return [f"{name}: {_MISSING[name]}" for name, is_missing in wanting.items() if is_missing]
 
@@ -90,4 +104,16 @@ def library_query() -> Any:
             sets.append(module)
             found.append(sets)
         query[0].append(found)
+    return query
+
+
+def schemas_query() -> Any:
+    """Asks for the list of schemas of RFC 6022."""
+    query = element("get", element("filter"))
+    query[0].set("type", "subtree")
+    at = query[0]
+    for name in ("netconf-state", "schemas", "schema", "identifier"):
+        below = at.makeelement(f"{{{_MONITORING}}}{name}", nsmap={None: _MONITORING})
+        at.append(below)
+        at = below
     return query

@@ -47,9 +47,10 @@ def prepare(desired: NodeConfig, dialect: Dialect, parameter: str) -> Prepared:
     if desired.access_lists and "access_lists" in dialect.cannot:
         raise _no_lists(dialect, f"{parameter}.access_lists")
     lists = tuple(
-        _list(item, f"{parameter}.access_lists[{index}]", lost) for index, item in enumerate(desired.access_lists)
+        _list(item, dialect, f"{parameter}.access_lists[{index}]", lost)
+        for index, item in enumerate(desired.access_lists)
     )
-    return Prepared(NodeConfig(interfaces, _routes(desired.routes, parameter, lost), lists), lost)
+    return Prepared(NodeConfig(interfaces, _routes(desired.routes, dialect, parameter, lost), lists), lost)
 
 
 def _no_lists(dialect: Dialect, place: str) -> InvalidInput:
@@ -108,18 +109,25 @@ def _kind(item: Interface, dialect: Dialect, place: str) -> None:
                 parameter=f"{place}.name",
                 fix=f"Call it {wanted}.",
             )
-    if item.type is not None and dialect.name_pattern and not re.fullmatch(dialect.name_pattern, item.name):
+    pattern = dialect.name_patterns.get(item.type or "")
+    if pattern is not None and not re.fullmatch(pattern, item.name):
         raise InvalidInput(
-            f"'{item.name}' is no interface of dialect {dialect.name}.",
+            f"'{item.name}' is no interface of type {item.type} in dialect {dialect.name}.",
             parameter=f"{place}.name",
-            fix=f"Names look like {dialect.name_pattern}.",
+            fix=f"Names look like {pattern}.",
         )
 
 
-def _routes(routes: tuple[Route, ...], parameter: str, lost: list[str]) -> tuple[Route, ...]:
+def _routes(routes: tuple[Route, ...], dialect: Dialect, parameter: str, lost: list[str]) -> tuple[Route, ...]:
     best: dict[str, Route] = {}
     for index, route in enumerate(routes):
         _text(route.interface, f"{parameter}.routes[{index}].interface")
+        if route.type == "unicast" and route.next_hop is None and "interface_routes" in dialect.cannot:
+            raise InvalidInput(
+                f"dialect {dialect.name} has no routes by an interface alone: {dialect.cannot['interface_routes']}.",
+                parameter=f"{parameter}.routes[{index}].next_hop",
+                fix="Give the address of the next router.",
+            )
         other = best.get(route.prefix)
         if other is None or (route.metric or 0) < (other.metric or 0):
             best[route.prefix] = route
@@ -132,7 +140,7 @@ def _routes(routes: tuple[Route, ...], parameter: str, lost: list[str]) -> tuple
     return tuple(replace(route, metric=None) for route in best.values())
 
 
-def _list(item: AccessList, place: str, lost: list[str]) -> AccessList:
+def _list(item: AccessList, dialect: Dialect, place: str, lost: list[str]) -> AccessList:
     if not item.name.startswith(LIST_PREFIX):
         raise InvalidInput(
             f"over NETCONF our access lists are told by their names, which begin with {LIST_PREFIX}.",
@@ -140,7 +148,7 @@ def _list(item: AccessList, place: str, lost: list[str]) -> AccessList:
             fix=f"Call it {LIST_PREFIX}-{item.name}.",
         )
     _name(item.name, f"{place}.name")
-    entries = tuple(_entry(entry, f"{place}.entries[{index}]") for index, entry in enumerate(item.entries))
+    entries = tuple(_entry(entry, dialect, f"{place}.entries[{index}]") for index, entry in enumerate(item.entries))
     if any(entry.established for entry in entries):
         lost.append(
             f"established: {item.name} knows no connections: it lets TCP packets with ACK pass, and no answers of "
@@ -155,7 +163,7 @@ def _name(name: str, place: str) -> None:
         raise InvalidInput(f"'{name}' is not 1 to {_LONGEST_NAME} printable characters.", parameter=place)
 
 
-def _entry(entry: AccessEntry, place: str) -> AccessEntry:
+def _entry(entry: AccessEntry, dialect: Dialect, place: str) -> AccessEntry:
     _name(entry.name, f"{place}.name")
     if entry.name == DEFAULT_ENTRY:
         raise InvalidInput("is the name of the entry that holds the default action.", parameter=f"{place}.name")
@@ -165,6 +173,10 @@ def _entry(entry: AccessEntry, place: str) -> AccessEntry:
     ports = entry.source_port or entry.destination_port
     if ports and protocol not in ("tcp", "udp"):
         raise InvalidInput("over NETCONF ports need protocol tcp or udp.", parameter=place)
+    if entry.tcp_flags is not None:
+        raise InvalidInput(
+            "over NETCONF tcp_flags are not pushed.", parameter=f"{place}.tcp_flags", fix="Use established."
+        )
     if entry.established and protocol not in (None, "tcp"):
         raise InvalidInput("over NETCONF only TCP has established connections.", parameter=f"{place}.established")
     if protocol is not None and family_of(entry) is None and not ports and not entry.established:
@@ -173,7 +185,7 @@ def _entry(entry: AccessEntry, place: str) -> AccessEntry:
             parameter=f"{place}.protocol",
             fix="Give a source or destination, 0.0.0.0/0 or ::/0 for all.",
         )
-    return replace(entry, protocol=protocol)
+    return replace(entry, protocol=protocol or (dialect.established if entry.established else None))
 
 
 def family_of(entry: AccessEntry) -> int | None:

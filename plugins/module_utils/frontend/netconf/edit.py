@@ -3,33 +3,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from ...model.node_config import AccessEntry, Interface, NodeConfig
 from ..change import Change
+from ..diff import route_key
 from .canonical import DEFAULT_ENTRY, MARK, PROTOCOL_NUMBERS, family_of
 from .dialect import Dialect
+from .halves import IN_PART
+from .marking import Marking
 from .parse import families
 
+_UNMARKED = Marking()
 _DIRECTIONS = ("ingress", "egress")
 
 
-def context(changes: Sequence[Change], before: NodeConfig, dialect: Dialect, remove: str = "remove") -> dict[str, Any]:
+def context(
+    changes: Sequence[Change],
+    before: NodeConfig,
+    dialect: Dialect,
+    remove: str = "remove",
+    marking: Marking = _UNMARKED,
+    shared: Collection[str] = (),
+) -> dict[str, Any]:
     """The variables of ``edit.xml.j2``.
 
     Args:
         changes: what is to be done.
         before: what of ours the node has now.
         remove: the operation that removes: ``delete`` for servers of NETCONF 1.0.
+        marking: what is done with the mark.
+        shared: interfaces that have access lists of others, too.
     """
     return {
         "remove": remove,
+        "mark": marking.text,
+        "unmark": marking.remove,
+        "marked": marking.stays,
         "interfaces": _interfaces(changes, before, dialect, remove),
         "routes": _routes(changes, remove),
         "no_route_left": _no_route_left(changes, before),
         "access_lists": [_access_list(change, remove) for change in changes if change.kind == "access_list"],
-        "attachments": _attachments(changes, before, remove),
+        "attachments": _attachments(changes, before, remove, shared),
     }
 
 
@@ -60,8 +76,12 @@ def _interfaces(changes: Sequence[Change], before: NodeConfig, dialect: Dialect,
 
 
 def _empty(name: str) -> dict[str, Any]:
+    base, _dot, unit = name.rpartition(".")
+    is_unit = bool(base) and unit.isdecimal()
     return {
         "name": name,
+        "base": base if is_unit else name,
+        "unit": unit if is_unit else None,
         "op": "merge",
         "type": None,
         "description": None,
@@ -152,6 +172,23 @@ def _no_route_left(changes: Sequence[Change], before: NodeConfig) -> bool:
     return not left
 
 
+def leaves_nothing(changes: Sequence[Change], before: NodeConfig) -> bool:
+    """Whether nothing of ours is left after the changes."""
+    left = {("interface", item.name) for item in before.interfaces if item.type is not None}
+    left |= {("route", route_key(route)) for route in before.routes}
+    left |= {("access_list", item.name) for item in before.access_lists}
+    left |= {
+        ("attachment", f"{item.name} {direction}")
+        for item in before.interfaces
+        for direction in _DIRECTIONS
+        if getattr(item, direction)
+    }
+    for change in changes:
+        if change.kind in ("interface", "route", "access_list", "attachment"):
+            (left.discard if change.after is None else left.add)((change.kind, change.key))
+    return not left
+
+
 def _access_list(change: Change, remove: str) -> dict[str, Any]:
     gone = change.after is None
     wanted = change.after or {"entries": [], "default_action": "drop"}
@@ -186,8 +223,12 @@ def _port(text: str | None) -> dict[str, int] | None:
     return {"low": int(low), "high": int(high if dash else low)}
 
 
-def _attachments(changes: Sequence[Change], before: NodeConfig, remove: str) -> list[dict[str, Any]]:
+def _attachments(
+    changes: Sequence[Change], before: NodeConfig, remove: str, shared: Collection[str]
+) -> list[dict[str, Any]]:
     items: dict[str, dict[str, Any]] = {}
+    have = {item.name: item for item in before.interfaces}
+    left: dict[str, dict[str, Any]] = {}
     removed = {change.key for change in changes if change.kind == "interface" and change.after is None}
     removed -= {change.key for change in changes if change.kind == "interface" and change.after is not None}
     for change in changes:
@@ -196,11 +237,19 @@ def _attachments(changes: Sequence[Change], before: NodeConfig, remove: str) -> 
         subject = change.subject
         name = subject["interface"]
         item = items.setdefault(name, {"interface": name, "op": "merge", "gone": False, "directions": []})
-        if name in removed:
-            item.update(op=remove, gone=True)
-        old = change.before["access_lists"] if change.before else []
+        whole = change.before["access_lists"] if change.before else []
         new = change.after["access_lists"] if change.after else []
+        old = [one.removesuffix(IN_PART) for one in whole]
         sets = [{"name": one, "op": remove} for one in old if one not in new]
-        sets += [{"name": one, "op": "merge"} for one in new if one not in old]
+        sets += [{"name": one, "op": "merge"} for one in new if one not in whole]
         item["directions"].append({"name": subject["direction"], "sets": sets, "lists": new})
+        there = {direction: getattr(have.get(name), direction, ()) for direction in _DIRECTIONS}
+        left.setdefault(name, there)[subject["direction"]] = new
+    for name in removed & set(shared):
+        items.setdefault(name, {"interface": name, "op": remove, "gone": True, "directions": []})
+    for name, item in items.items():
+        # What is left of the attachments of an interface of ours refers to it, and would forbid its removal later.
+        ours = name in have and have[name].type is not None
+        if name in removed or (ours and name not in shared and not any(left[name].values())):
+            item.update(op=remove, gone=True)
     return list(items.values())

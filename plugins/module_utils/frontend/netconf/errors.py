@@ -21,6 +21,9 @@ from typing import Any
 
 from ...model.errors import NodeError, RollbackFailed
 
+CLOSED = "the connection was closed"
+"""What is said of a server that let us in and left."""
+
 
 @dataclass(frozen=True, slots=True)
 class RpcError:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Messages on a NETCONF stream: end-of-message marks (RFC 6242, 4.3) and chunks (4.2).
+"""Messages on a NETCONF stream: end-of-message marks (RFC 6242, 4.3) and chunks (4.2), for clients and servers.
 
-Bytes are joined before anything decodes them: a chunk may end inside a character. Work grows with the stream's
-length only, and a message beyond the limit ends the session instead of the controller's memory.
+Bytes are joined before anything decodes them: a chunk may end inside a character. Work and memory grow with the
+stream's length only, however small its chunks are, and a message beyond the limit ends the session instead of the
+memory.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 
 _END = b"]]>]]>"
 _CHUNK = re.compile(rb"\n#(?:([1-9][0-9]{0,9})|#)\n")
-_LONGEST_HEAD = 14
+_BEGIN_OF_CHUNK = re.compile(rb"\n(?:#(?:[1-9][0-9]{0,9}|#)?)?")
 
 
 class FramingError(Exception):
@@ -33,11 +34,15 @@ class Framer:
             limit: most octets of one message.
         """
         self.chunked = False
-        self._limit = limit
+        self.limit = limit
         self._buffer = bytearray()
-        self._parts: list[bytes] = []
-        self._size = 0
+        self._message = bytearray()
         self._searched = 0
+
+    @property
+    def held(self) -> int:
+        """Octets of messages that are not complete yet."""
+        return len(self._buffer) + len(self._message)
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """The messages that are complete with ``data``.
@@ -59,7 +64,7 @@ class Framer:
             self._check(self._searched)
             return None
         self._check(at)
-        message = bytes(self._buffer[:at])
+        message = self._copied(0, at)
         del self._buffer[: at + len(_END)]
         self._searched = 0
         return message
@@ -68,25 +73,29 @@ class Framer:
         while self._buffer:
             head = _CHUNK.match(self._buffer)
             if head is None:
-                if len(self._buffer) >= _LONGEST_HEAD or not b"\n#".startswith(self._buffer[:2]):
+                if not _BEGIN_OF_CHUNK.fullmatch(self._buffer):
                     raise FramingError(f"no chunk begins with {bytes(self._buffer[:20])!r}")
                 return None
             if head[1] is None:
+                if not self._message:
+                    raise FramingError("a message has no chunk")
                 del self._buffer[: head.end()]
-                message = b"".join(self._parts)
-                self._parts.clear()
-                self._size = 0
+                message = bytes(self._message)
+                self._message.clear()
                 return message
             size = int(head[1])
-            self._check(self._size + size)
+            self._check(len(self._message) + size)
             end = head.end() + size
             if len(self._buffer) < end:
                 return None
-            self._parts.append(bytes(self._buffer[head.end() : end]))
-            self._size += size
+            self._message += self._copied(head.end(), end)
             del self._buffer[:end]
         return None
 
+    def _copied(self, start: int, end: int) -> bytes:
+        with memoryview(self._buffer) as view:
+            return bytes(view[start:end])
+
     def _check(self, size: int) -> None:
-        if size > self._limit:
-            raise FramingError(f"a message is longer than {self._limit:,} octets")
+        if size > self.limit:
+            raise FramingError(f"a message is longer than {self.limit:,} octets")

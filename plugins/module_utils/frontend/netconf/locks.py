@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Locks, and what an earlier run of ours left pending behind them."""
+"""The locks of running and candidate."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from . import operations
@@ -13,49 +13,23 @@ from .link import Link
 
 _PAUSE = 0.1
 _LONGEST_PAUSE = 1.0
+_SETTLE_EVERY = 2.0
 _UNKNOWN = {"operation-not-supported", "unknown-element"}
-_EARLIER = 16
-
-
-def persist_ids(node: str, revision: int | None) -> list[str]:
-    """The id of this run's confirmed commit, then those that an earlier run of ours may have left pending."""
-    plain = f"shadownet-{node}"
-    if revision is None:
-        return [plain]
-    earlier = [f"{plain}-{number}" for number in range(revision - 1, max(-1, revision - 1 - _EARLIER), -1)]
-    return [f"{plain}-{revision}", *earlier, plain]
-
-
-def settle(link: Link, ids: Sequence[str]) -> bool:
-    """Confirms what an earlier run of ours left pending; whether there was anything.
-
-    A confirming commit, because it interrupts no traffic and because a server refuses it while another session
-    holds the locks, so that a run that is still alive is left alone. What differs from what is wanted now is
-    repaired by the push that follows.
-    """
-    if not link.announced.persist:
-        return False
-    for one in ids:
-        try:
-            link.call(operations.commit(persist_id=one))
-        except Refused:
-            continue
-        return True
-    return False
 
 
 class Locks:
     """The locks of one transaction."""
 
-    def __init__(self, link: Link, ids: Sequence[str], patience: float) -> None:
+    def __init__(self, link: Link, patience: float, settle: Callable[[], bool] = lambda: False) -> None:
         """
         Args:
-            ids: persist-ids of ours that may be pending.
             patience: seconds to wait for a lock.
+            settle: called where the lock of running is denied: ends what an earlier run of ours left pending, which is
+                a reason to deny it; whether there was anything.
         """
         self._link = link
-        self._ids = ids
         self._patience = patience
+        self._settle = settle
         self._held: list[str] = []
         self._holder: object = None
         self.supported = True
@@ -64,6 +38,11 @@ class Locks:
     def held(self) -> bool:
         """Whether any lock is held: those of a session that was lost are not."""
         return bool(self._held) and self._holder is self._link.current
+
+    @property
+    def candidate(self) -> bool:
+        """Whether that of the candidate is held."""
+        return self.held and "candidate" in self._held
 
     def take(self) -> None:
         """Locks running, then the candidate.
@@ -79,6 +58,7 @@ class Locks:
 
     def _take(self, datastore: str, end: float) -> None:
         pause = _PAUSE
+        settle_at, last_try = 0.0, False
         while True:
             try:
                 self._link.call(operations.lock(datastore))
@@ -91,9 +71,24 @@ class Locks:
             if last.tags & _UNKNOWN:
                 self.supported = False
                 return
-            if settle(self._link, self._ids):
-                continue
-            if time.monotonic() >= end or "access-denied" in last.tags:
+            if "access-denied" in last.tags:
+                self.release()
+                raise NetconfError(
+                    f"The user may not lock the {datastore} datastore.",
+                    rpc_errors=last.errors,
+                    fix="Nothing was changed. Have the node's access control allow lock and unlock to this user.",
+                )
+            now = time.monotonic()
+            over = now >= end
+            # Where the server names a session as the holder, nothing is pending, most likely: tried first and last.
+            # Some name the session that began what is pending, though it is gone; the locks of a live one forbid it.
+            named = any(error.session_id not in (None, "0") for error in last.errors)
+            if datastore == "running" and not last_try and (over or now >= settle_at):
+                last_try = over
+                settle_at = end if named else now + _SETTLE_EVERY
+                if self._settle():
+                    continue
+            if over:
                 holder = self._link.holder(last.errors)
                 self.release()
                 raise NetconfError(

@@ -15,15 +15,16 @@ try:
     import yaml
     from lxml import etree
     from ncclient.devices.default import DefaultDeviceHandler
-    from ncclient.transport.errors import TransportError
+    from ncclient.transport.errors import NCClientError, TransportError
     from ncclient.transport.session import HelloHandler, NetconfBase
     from ncclient.transport.ssh import SSHSession
+    from paramiko import Transport as SSHTransport
 except ImportError as error:
     MISSING: str | None = str(error)
     nothing: Any = None
     jinja2 = paramiko = yaml = etree = HelloHandler = NetconfBase = nothing
-    TransportError = nothing
-    DefaultDeviceHandler = SSHSession = object
+    NCClientError = TransportError = nothing
+    DefaultDeviceHandler = SSHSession = SSHTransport = object
 else:
     MISSING = None
 
@@ -31,8 +32,10 @@ __all__ = (
     "MISSING",
     "DefaultDeviceHandler",
     "HelloHandler",
+    "NCClientError",
     "NetconfBase",
     "SSHSession",
+    "SSHTransport",
     "TransportError",
     "etree",
     "jinja2",

@@ -72,13 +72,28 @@ def discard_changes() -> Any:
     return element("discard-changes")
 
 
-def get_config(filtered: Any) -> Any:
-    """Reads running.
+def get_config(filtered: Any | None, datastore: str = "running") -> Any:
+    """Reads a datastore.
 
     Args:
         filtered: the ``filter`` element; without one a server may tell secrets.
     """
-    return element("get-config", element("source", element("running")), filtered)
+    made = element("get-config", element("source", element(datastore)))
+    if filtered is not None:
+        made.append(filtered)
+    return made
+
+
+def nothing() -> Any:
+    """Reads nothing of running: whatever the server holds, an empty filter selects none of it (RFC 6241, 6.4.2)."""
+    empty = element("filter")
+    empty.set("type", "subtree")
+    return get_config(empty)
+
+
+def save() -> Any:
+    """Copies running to startup (RFC 6241, 8.7)."""
+    return element("copy-config", element("target", element("startup")), element("source", element("running")))
 
 
 def get(filtered: Any) -> Any:

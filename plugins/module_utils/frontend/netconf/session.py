@@ -17,14 +17,14 @@ from typing import Any, NoReturn
 
 from .address import Address, Route
 from .announced import Announced
-from .errors import Lost, NetconfError, Refused, RpcError, Unreachable
+from .errors import CLOSED, Lost, NetconfError, Refused, RpcError, Unreachable
 from .framing import Framer, FramingError, framed
 from .login import Login, negotiate
-from .needs import DefaultDeviceHandler, HelloHandler, NetconfBase, SSHSession, TransportError, paramiko
+from .needs import DefaultDeviceHandler, HelloHandler, NCClientError, NetconfBase, SSHSession, TransportError, paramiko
 from .trees import BASE, BadXml, element, local_name, parse, to_bytes
 from .way import Way
 
-LONGEST_REPLY = 256 * 1024 * 1024
+LONGEST_REPLY = 100_000_000  # octets; its tree takes eight times as much memory
 _READ = 262144
 _TAGS = {
     "error-type": "type",
@@ -59,6 +59,9 @@ class _Wire(SSHSession):
     def greet(self, transport: Any, seconds: float) -> None:
         """Starts NETCONF on a connection that let us in, and exchanges hellos."""
         self._transport = transport
+        with suppress(OSError, AttributeError):
+            # sshd answers in two small packets; the second waits for our acknowledgement, which Linux delays by 40 ms.
+            transport.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_QUICKACK, 1)
         self._channel = transport.open_session(timeout=seconds)
         self._channel.settimeout(seconds)
         self._channel.invoke_subsystem("netconf")
@@ -86,7 +89,7 @@ class _Wire(SSHSession):
 
     def run(self) -> None:
         """Reads until the end."""
-        reason = "the connection was closed"
+        reason = CLOSED
         try:
             while True:
                 try:
@@ -116,12 +119,14 @@ class _Wire(SSHSession):
         if root.tag == f"{{{BASE}}}rpc-reply":
             self._take_reply(root)
         elif root.tag == f"{{{BASE}}}hello":
-            for empty in [one for one in root.iter(f"{{{BASE}}}capability") if not (one.text or "").strip()]:
-                empty.getparent().remove(empty)
+            for one in list(root.iter(f"{{{BASE}}}capability")):
+                one.text = (one.text or "").strip()  # ncclient compares URIs as they stand
+                if not one.text:
+                    one.getparent().remove(one)
             with self._lock:
                 listeners: list[Any] = [one for one in self._listeners if isinstance(one, HelloHandler)]
-            for one in listeners:
-                one.callback((root.tag, root.attrib), root)  # ncclient takes a tree for a text
+            for listener in listeners:
+                listener.callback((root.tag, root.attrib), root)  # ncclient takes a tree for a text
         elif local_name(root) != "notification":
             raise BadXml(f"{root.tag} is no message of RFC 6241")
 
@@ -182,7 +187,7 @@ class Session:
                 Login(self._wire._transport, route, address).run()
                 self._wire.greet(self._wire._transport, limit.left)
             self._wire._channel.settimeout(address.timeout)
-        except (NetconfError, TransportError, paramiko.SSHException, OSError, EOFError, Lost, ValueError) as error:
+        except (NetconfError, NCClientError, paramiko.SSHException, OSError, EOFError, Lost, ValueError) as error:
             if isinstance(error, NetconfError) and not limit.reached:
                 raise
             self._unreachable(route, limit, error)

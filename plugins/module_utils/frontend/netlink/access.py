@@ -63,6 +63,12 @@ def _unchain(chain: str) -> tuple[str, str]:
     return "", chain
 
 
+def list_of_chain(chain: str) -> tuple[str, bool] | None:
+    """Name of the access list that a chain holds, and whether it is its default action's; None for other chains."""
+    prefix, name = _unchain(chain)
+    return (name, prefix == "end") if prefix in ("acl", "end") else None
+
+
 def compile_table(lists: dict[str, AccessList], attached: Attachments, have: Table | None) -> Table | None:
     """The table that enforces ``lists`` where they are ``attached``; None when there is nothing to enforce.
 

@@ -67,20 +67,26 @@ def _chains(wire: Wire) -> list[str]:
     return [text(chain[3]) for chain in dump if text(chain.get(1, b"")) == TABLE]
 
 
+class Held(NodeError):
+    """Somebody else holds the lock."""
+
+
 class Lock:
-    """The lock of a node, held by one push at a time.
+    """A lock of a node, held by one at a time: one push, unless another name is given.
 
     It is an nf_tables table that its socket owns (NFT_TABLE_F_OWNER, since Linux 5.12): the kernel removes it with the
     socket, so that nothing is left behind by a push that was killed; and only who may configure the node can make it.
     The socket stays open from one push to the next, because closing it takes the kernel many milliseconds.
     """
 
-    def __init__(self, netns: str | None) -> None:
+    def __init__(self, netns: str | None, name: str = _LOCK) -> None:
         """
         Args:
             netns: name or path of another network namespace.
+            name: what is locked, as the kernel shows it.
         """
         self._netns = netns
+        self._name = name
         self._wire: Wire | None = None
 
     def close(self) -> None:
@@ -94,7 +100,8 @@ class Lock:
         """Holds the lock for the length of a ``with``.
 
         Raises:
-            NodeError: another push held it for longer than ``seconds``, or this user may not configure the node.
+            Held: somebody else held it for longer than ``seconds``.
+            NodeError: this user may not configure the node.
         """
         try:
             self._wire = self._wire or Wire(NETLINK_NETFILTER, self._netns)
@@ -102,26 +109,26 @@ class Lock:
             self._wire = None
         wire = self._wire
         try:
-            taken = wire is not None and _take(wire, seconds)
+            taken = wire is not None and _take(wire, self._name, seconds)
         except BaseException:
             self.close()
             raise
         if wire is None or not taken:
-            with closing(_hold_address(self._netns, seconds)):
+            with closing(_hold_address(self._netns, self._name, seconds)):
                 yield
             return
         try:
             yield
         finally:
             try:
-                commit(wire, [(_SUBSYSTEM | _DELTABLE, 0, _HEADER + pack_text(1, _LOCK))])
+                commit(wire, [(_SUBSYSTEM | _DELTABLE, 0, _HEADER + pack_text(1, self._name))])
             except (KernelRefused, NodeError, OSError):
                 self.close()
 
 
-def _take(wire: Wire, seconds: float) -> bool:
+def _take(wire: Wire, name: str, seconds: float) -> bool:
     """Makes the table; False where the kernel has none with owners."""
-    table = _HEADER + pack_text(1, _LOCK) + pack(2, struct.pack(">I", _OWNER))
+    table = _HEADER + pack_text(1, name) + pack(2, struct.pack(">I", _OWNER))
     end = time.monotonic() + seconds
     while True:
         try:
@@ -144,13 +151,13 @@ def _take(wire: Wire, seconds: float) -> bool:
             return True
 
 
-def _hold_address(netns: str | None, seconds: float) -> socket.socket:
+def _hold_address(netns: str | None, name: str, seconds: float) -> socket.socket:
     """The lock as an abstract unix address (unix(7)), which belongs to the network namespace too."""
     lock = in_namespace(netns, lambda: socket.socket(socket.AF_UNIX, socket.SOCK_STREAM))
     end = time.monotonic() + seconds
     while True:
         try:
-            lock.bind(f"\0{_LOCK}")
+            lock.bind(f"\0{name}")
         except OSError as error:
             try:
                 if error.errno != errno.EADDRINUSE:
@@ -165,7 +172,7 @@ def _hold_address(netns: str | None, seconds: float) -> socket.socket:
 
 def _wait(end: float, seconds: float, said: str) -> None:
     if time.monotonic() >= end:
-        raise NodeError(
+        raise Held(
             f"Another push held this node for more than {seconds:g} s.",
             node_said=said,
             fix="Try again when it has ended.",

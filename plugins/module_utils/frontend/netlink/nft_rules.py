@@ -11,7 +11,7 @@ import ipaddress
 import struct
 from typing import Any
 
-from ...model.node_config import AccessEntry
+from ...model.node_config import TCP_FLAGS, AccessEntry
 from .names import PROTOCOL_NUMBERS
 from .wire import nest, pack, pack_text, pairs, parse, text
 
@@ -28,6 +28,7 @@ _NETWORK, _TRANSPORT = 1, 2
 _EQUAL, _NOT_EQUAL, _AT_MOST, _AT_LEAST = 0, 1, 3, 5
 _CT_STATE = 0
 _ESTABLISHED_OR_RELATED = struct.pack("=I", 2 | 4)
+_FLAGS_AT = 13
 _OFFSETS = {4: (12, 16), 6: (8, 24)}
 _FAMILIES = {4: b"\x02", 6: b"\x0a"}
 _REGISTER = 1
@@ -50,6 +51,9 @@ def compile_entry(entry: AccessEntry) -> list[Expression]:
         found += _match_prefix(prefix, side)
     for side, ports in enumerate((entry.source_port, entry.destination_port)):
         found += _match_ports(ports, side)
+    if entry.tcp_flags is not None:
+        mask = bytes([sum(1 << TCP_FLAGS.index(one) for one in entry.tcp_flags.split(","))])
+        found += [("payload", _TRANSPORT, _FLAGS_AT, 1), ("bitwise", mask, b"\0"), ("cmp", _EQUAL, mask)]
     return [*found, COUNTER, ACTIONS[entry.action]]
 
 
@@ -103,6 +107,10 @@ def _fields(expressions: list[Expression]) -> dict[str, Any]:
         elif step[0] == "payload" and step[1] == _NETWORK:
             key = "source" if step[2] in (8, 12) else "destination"
             found[key] = _read_prefix(next(steps), steps)
+        elif step == ("payload", _TRANSPORT, _FLAGS_AT, 1):
+            mask = next(steps)[1][0]
+            found["tcp_flags"] = ",".join(one for bit, one in enumerate(TCP_FLAGS) if mask >> bit & 1)
+            next(steps)
         elif step[0] == "payload" and step[1] == _TRANSPORT:
             key = "source_port" if step[2] == 0 else "destination_port"
             first = next(steps)
@@ -126,6 +134,7 @@ def _read_prefix(first: Expression, steps: Any) -> str:
 # The attributes of each expression, in order: how the tuple's values are packed and read back.
 
 _DATA_VALUE, _DATA_VERDICT = 1, 2
+_COUNTER_OCTETS, _COUNTER_PACKETS = 1, 2
 _LIST_ELEMENT, _EXPRESSION_NAME, _EXPRESSION_DATA = 1, 1, 2
 
 
@@ -182,6 +191,16 @@ def unpack_expressions(data: bytes) -> list[Expression]:
         name = text(attributes.get(_EXPRESSION_NAME, b""))
         found.append(_unpack_one(name, attributes.get(_EXPRESSION_DATA, b"")))
     return found
+
+
+def counts(data: bytes) -> tuple[int, int] | None:
+    """Packets and octets in the payload of NFTA_RULE_EXPRESSIONS; None for a rule without counter."""
+    for _kind, element in pairs(data):
+        attributes = parse(element)
+        if text(attributes.get(_EXPRESSION_NAME, b"")) == "counter":
+            numbers = parse(attributes.get(_EXPRESSION_DATA, b""))
+            return _big(numbers, _COUNTER_PACKETS), _big(numbers, _COUNTER_OCTETS)
+    return None
 
 
 def _big(attributes: dict[int, bytes], key: int) -> int:

@@ -92,16 +92,10 @@ def read(wire: Wire, names: Mapping[int, str]) -> list[Route]:
     found: list[Route] = []
     for family, size in ((socket.AF_INET, 4), (socket.AF_INET6, 16)):
         body = _BODY.pack(family, 0, 0, 0, MAIN_TABLE, OURS, 0, 0, 0)
-        start_of_dst = _ATTRIBUTE.pack(4 + size, _DST)
         # Neighbours differ in their destination alone: everything else is decoded once.
         common: dict[bytes, tuple[str, str | None, str | None, int | None] | None] = {}
         for data, start, end in _main_table(wire, body):
-            at = start + _DST_AT
-            if data[at : at + 4] == start_of_dst:
-                destination = data[at + 4 : at + 4 + size]
-                rest = data[start:at] + data[at + 4 + size : end]
-            else:
-                destination, rest = _take_destination(data[start:end], size)
+            destination, rest = split_destination(data, start, end, size)
             if rest not in common:
                 common[rest] = _decode(rest, names)
             decoded = common[rest]
@@ -110,6 +104,22 @@ def read(wire: Wire, names: Mapping[int, str]) -> list[Route]:
                 prefix = f"{address_text(family, destination)}/{data[start + 1]}"
                 found.append(Route(prefix, kind, next_hop, interface, metric))
     return found
+
+
+_STARTS = {size: _ATTRIBUTE.pack(4 + size, _DST) for size in (4, 16)}
+
+
+def split_destination(data: bytes, start: int, end: int, size: int) -> tuple[bytes, bytes]:
+    """The destination of a dumped body and the body without it; its octet 1 still tells the prefix length.
+
+    Args:
+        data: a received buffer with the body at ``start:end``.
+        size: octets of an address of the body's family.
+    """
+    at = start + _DST_AT
+    if data[at : at + 4] == _STARTS[size]:
+        return data[at + 4 : at + 4 + size], data[start:at] + data[at + 4 + size : end]
+    return _take_destination(data[start:end], size)
 
 
 def _take_destination(body: bytes, size: int) -> tuple[bytes, bytes]:

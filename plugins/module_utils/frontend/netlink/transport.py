@@ -47,12 +47,12 @@ class NetlinkTransport:
         except (KernelRefused, OSError) as refused:
             raise NodeError("The node's configuration cannot be read.", node_said=str(refused)) from None
 
-    def hold(self) -> AbstractContextManager[object]:
+    def hold(self, mark: Mark | None = None, takeover: bool = False) -> AbstractContextManager[object]:
         """See ``Transport.hold`` and ``marking.Lock``."""
         return self._lock.hold(HOLD_SECONDS)
 
-    def keep_mark(self, mark: Mark | None) -> bool:
-        """See ``Transport.keep_mark``."""
+    def keep_mark(self, mark: Mark | None, coming: bool = False) -> bool:
+        """See ``Transport.keep_mark``: at once."""
         try:
             return marking.keep(self._nft(), mark)
         except NodeError:

@@ -97,7 +97,7 @@ def _entry(entry: dict[str, Any]) -> str:
     family = "ip6" if any(":" in (entry.get(key) or "") for key in ("source", "destination")) else "ip"
     protocol = entry.get("protocol")
     ports = [(entry.get(key), word) for key, word in (("source_port", "sport"), ("destination_port", "dport"))]
-    if protocol and not any(value for value, _word in ports):
+    if protocol and not any(value for value, _word in ports) and not entry.get("tcp_flags"):
         parts.append(f"meta l4proto {protocol}")
     parts += [
         f"{family} {word} {entry[key]}"
@@ -105,6 +105,9 @@ def _entry(entry: dict[str, Any]) -> str:
         if entry.get(key)
     ]
     parts += [f"{protocol} {word} {value}" for value, word in ports if value]
+    if entry.get("tcp_flags"):
+        flags = entry["tcp_flags"].replace(",", "|")
+        parts.append(f"tcp flags & ({flags}) == {flags}")
     return " ".join([*parts, "counter", entry["action"], f'comment "{entry["name"]}"'])
 
 

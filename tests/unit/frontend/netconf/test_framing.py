@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -54,7 +55,8 @@ def test_a_chunk_may_end_inside_a_character(text: str, sizes: list[int]) -> None
 
 
 @pytest.mark.parametrize(
-    "stream", [b"<a/>", b"\n#0\n", b"\n#x\n", b"\n#12345678901\n", b"\n# 5\nabcde", b"#5\nabcde", b"\n#-5\nabcde"]
+    "stream",
+    [b"<a/>", b"\n#0\n", b"\n#x\n", b"\n#12345678901\n", b"\n# 5\nabcde", b"#5\nabcde", b"\n#-5\nabcde", b"\n##\n"],
 )
 def test_what_is_no_chunk_is_refused(stream: bytes) -> None:
     framer = Framer(10**12)
@@ -84,3 +86,16 @@ def test_ten_megabytes_in_small_packets_take_no_square_of_time(chunked: bool) ->
         found += framer.feed(stream[at : at + 4096])
     assert found == [message]
     assert time.process_time() - started < 5
+
+
+def test_a_message_in_tiny_chunks_costs_no_more_memory_than_its_length() -> None:
+    framer = Framer(2_000_000)
+    framer.chunked = True
+    stream = b"\n#2\nab" * 500_000
+    tracemalloc.start()
+    for at in range(0, len(stream), 32768):
+        assert list(framer.feed(stream[at : at + 32768])) == []
+    _now, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert list(framer.feed(b"\n##\n")) == [b"ab" * 500_000]
+    assert peak < 3_000_000
