@@ -56,6 +56,8 @@ def test_from_limits_where_a_key_may_come_from(source: str, accepted: bool) -> N
         f'from="192.0.2.1",command="true" {LINE}',
         KEY.export_private_key().decode().replace("\n", " "),
     ],
+    # The key is another one in each process, and a test's name must not be.
+    ids=["short", "command", "authority", "expiry", "pattern", "empty", "two", "private"],
 )
 def test_a_line_that_is_not_understood_is_refused(line: str) -> None:
     with pytest.raises(InvalidInput) as caught:
