@@ -142,6 +142,13 @@ def sessions(node: Any, folder: Path) -> list[harness.Result]:
     ]
 
 
+def told(subscriber: Any, arrived: list[float]) -> None:
+    """Waits for one notification and notes when it came."""
+    if b"netconf-config-change" not in subscriber.message():
+        raise RuntimeError("something else was told")
+    arrived.append(time.perf_counter())
+
+
 def notifications(node: Any) -> list[harness.Result]:
     """How long until the last of many subscribers knows."""
     from ansible_collections.shadownet.ipam.tests.integration.node.wire import BASE, Wire
@@ -160,14 +167,8 @@ def notifications(node: Any) -> list[harness.Result]:
         with Wire(node) as client:
             for number in range(ROUNDS * 4):
                 arrived: list[float] = []
-
-                def wait(one: Any, arrived: list[float] = arrived) -> None:
-                    if b"netconf-config-change" not in one.message():
-                        raise RuntimeError("something else was told")
-                    arrived.append(time.perf_counter())
-
                 done(client, edit(GONE.format(base=BASE) if number % 2 else xml(["10.0.0.0/28"])))
-                threads = [threading.Thread(target=wait, args=(one,)) for one in subscribers]
+                threads = [threading.Thread(target=told, args=(one, arrived)) for one in subscribers]
                 for thread in threads:
                     thread.start()
                 start = time.perf_counter()
