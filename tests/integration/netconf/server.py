@@ -52,11 +52,19 @@ def why_not() -> str | None:
     return None
 
 
+# Below the ports that Linux gives to clients: a server that is stopped and started finds its port free. Each process of
+# a test run has its own part, and never gives a port twice.
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_PORTS = iter(range(11_000 + 5_000 * (_WORKER % 4), 16_000 + 5_000 * (_WORKER % 4)))
+
+
 def free_port() -> int:
-    """A port of loopback that nobody has now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of loopback that nobody has now, and that nobody else gets."""
+    for port in _PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("this process has used up its ports")
 
 
 class Netconfd:
@@ -139,11 +147,11 @@ class Netconfd:
     def _wait(self) -> None:
         end = time.monotonic() + 20
         while time.monotonic() < end:
+            for process, name in zip(self._processes, ("netconfd", "sshd"), strict=True):
+                assert process.poll() is None, (self.folder / f"{name}.out").read_text() + self.log[-3000:]
             with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
                 if (self.folder / "ncx.sock").exists():
                     return
-            for process in self._processes:
-                assert process.poll() is None, (self.folder / "netconfd.out").read_text() + self.log[-3000:]
             time.sleep(0.02)
         raise AssertionError(f"the server did not start: {self.log[-3000:]}")
 
