@@ -168,7 +168,7 @@ class Points:
 
 @dataclass(frozen=True)
 class Series:
-    """A regular series: ``values[i]`` belongs to ``[start + i × interval, start + (i + 1) × interval)``.
+    """A regular series: ``values[i]`` belongs to ``[start + i * interval, start + (i + 1) * interval)``.
 
     Attributes:
         start: beginning of the first interval, in UTC.
