@@ -116,15 +116,12 @@ class PrometheusClient:
                 raise self._refusal(error) from None
         except urllib.error.URLError as error:
             cause = error.reason
-            if isinstance(cause, ssl.SSLCertVerificationError):
-                message = f"the server's certificate is not trusted: {cause.verify_message}."
-                raise SourceFailed(
-                    message, parameter="ca_file", fix="Give the CA that signed it, and the name that it is for."
-                ) from None
-            if isinstance(cause, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(cause):
-                message = "the server does not speak TLS."
-                raise SourceFailed(message, parameter="url", fix="Is it http:// instead of https://?") from None
+            _refuse_tls(cause)
             raise _Passing(reason(cause) if isinstance(cause, Exception) else str(cause)) from None
+        except ssl.SSLError as error:
+            # TLS 1.3 servers look at a client's certificate after the handshake.
+            _refuse_tls(error)
+            raise _Passing(reason(error)) from None
         except (OSError, http.client.HTTPException, EOFError, zlib.error) as error:
             raise _Passing(reason(error)) from None
         answer = _json(content)
@@ -153,6 +150,20 @@ class PrometheusClient:
             after = error.headers.get("Retry-After", "")
             return _Passing(str(said), float(after) if after.isdigit() else None)
         return SourceFailed(f"the server said: {said}.", parameter="url")
+
+
+def _refuse_tls(cause: object) -> None:
+    """Raises what no further try will change."""
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        message = f"the server's certificate is not trusted: {cause.verify_message}."
+        fix = "Give the CA that signed it, and the name that it is for."
+        raise SourceFailed(message, parameter="ca_file", fix=fix) from None
+    if isinstance(cause, ssl.SSLError) and "WRONG_VERSION_NUMBER" in str(cause):
+        message = "the server does not speak TLS."
+        raise SourceFailed(message, parameter="url", fix="Is it http:// instead of https://?") from None
+    if isinstance(cause, ssl.SSLError) and "alert" in str(cause).lower():
+        message = f"the server ends the TLS handshake: {reason(cause)}."
+        raise SourceFailed(message, parameter="certificate_file", fix="Does it want a certificate of this client?")
 
 
 class _Passing(Exception):
