@@ -177,7 +177,7 @@ def _sizes(forecasts: Floats, size: Floats, weight: Floats, cells: _Cells) -> Fl
     finer = max(size.shape[1] / 24, 1.0)
     scale = scale * _cell_sizes(size / scale[:-1], weight, of_day, cells.day, _PRIOR_DAY * finer, _KERNEL)
     weekly = _cell_sizes(size / scale[:-1], weight, cells.phase, cells.week, _PRIOR_WEEK * finer, _WEEK_KERNEL / 9)
-    return scale * weekly if cells.week == 168 else scale
+    return np.asarray(scale * weekly if cells.week == 168 else scale)
 
 
 def _cell_sizes(size: Floats, weight: Floats, cells: Integers, count: int, prior: float, kernel: Floats) -> Floats:

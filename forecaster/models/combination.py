@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .base import Floats, History, Integers, targets
+from .base import Floats, History, Integers, PointModel, targets
 from .harmonic import HarmonicRegression
 from .naive import LastValue, averages, last_week, seasonal_naive
 from .smoothing import SmoothingBank
@@ -33,8 +33,8 @@ class Combination:
 
     def __init__(self) -> None:
         self._bank = SmoothingBank()
-        self._simple = [LastValue(), seasonal_naive(), last_week(), *averages(), HarmonicRegression()]
-        self._used: list[LastValue | HarmonicRegression] = []
+        self._simple: list[PointModel] = [LastValue(), seasonal_naive(), last_week(), *averages(), HarmonicRegression()]
+        self._used: list[PointModel] = []
         self._with_bank = True
         self._history: History | None = None
         self._weights: dict[tuple[int, int], Floats] = {}
@@ -47,7 +47,7 @@ class Combination:
         """Fits all members; the weights follow with the first call of `rolling` that reaches back."""
         self._history = history
         known = int(np.isfinite(history.values).sum())
-        self._used = [one for one in self._simple if known >= one.shortest(history) + history.day]  # type: ignore[misc]
+        self._used = [one for one in self._simple if known >= one.shortest(history) + history.day]
         for one in self._used:
             one.fit(history)
         self._bank.fit(history)

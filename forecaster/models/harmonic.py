@@ -80,7 +80,7 @@ def _block(history: History, waves: Floats, ridge: Floats, known: int, origins: 
     for ahead in range(horizon):
         at = longest + ahead
         path[:, at] = path[:, [at - lag for lag in lags]] @ fading
-    return waves[origins[:, None] + np.arange(horizon)] @ wave + path[:, longest:]
+    return np.asarray(waves[origins[:, None] + np.arange(horizon)] @ wave + path[:, longest:])
 
 
 def _autoregression(error: Floats, lags: list[int]) -> Floats:
