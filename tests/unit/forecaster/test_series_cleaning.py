@@ -213,6 +213,14 @@ def test_single_gaps_are_no_other_interval() -> None:
     assert found.count("mixed_intervals") == 0
 
 
+def test_a_stretch_without_every_second_row_is_no_other_interval() -> None:
+    """As in real counts of a road's traffic, six years by the hour."""
+    times = np.concatenate((np.arange(500), np.arange(500, 530, 2), np.arange(530, 1000)))
+    series, found = cleaned(points(HOUR * times, np.ones(times.size)))
+    assert (series.interval, found.count("gaps"), found.count("mixed_intervals")) == (HOUR, 15, 0)
+    assert np.nansum(series.values) == times.size
+
+
 def test_counts_of_hours_cannot_become_minutes() -> None:
     with pytest.raises(InvalidInput, match="Take an interval of 1h or longer"):
         hours([1, 2, 3], interval=60)
