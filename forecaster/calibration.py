@@ -61,6 +61,8 @@ class Calibrated:
         days: how many days of origins there were.
         floor, ceiling: no bound leaves them.
         loss: mean pinball loss at 0.5 and 0.95 over the past origins.
+        past: forecasts from past origins (origins, slots ahead).
+        past_scale: usual size of their errors.
     """
 
     forecast: Floats
@@ -72,6 +74,8 @@ class Calibrated:
     floor: float
     ceiling: float
     loss: float
+    past: Floats
+    past_scale: Floats
 
     def bounds(self, levels: Floats, shift: float = 0.0) -> Floats:
         """Quantiles (slots ahead, levels), never falling with the level.
@@ -80,20 +84,27 @@ class Calibrated:
             levels: probabilities.
             shift: what `adaptation` has learned: added to levels above the middle, in probability.
         """
+        return self._bounds(self.forecast, self.scale, levels, shift)
+
+    def past_bounds(self, levels: Floats, shift: float = 0.0) -> Floats:
+        """What `bounds` would have been from the past origins: (origins, slots ahead, levels)."""
+        return self._bounds(self.past, self.past_scale, levels, shift)
+
+    def _bounds(self, forecast: Floats, scale: Floats, levels: Floats, shift: float) -> Floats:
         upper = levels > 0.5
         flattery = min(_FLATTERY_DAYS / max(self.days, 1e-9), _MOST_FLATTERY)
         # A bound at 0.99 has a fifth of the room of one at 0.95 before it means "never".
         room = np.clip((1 - levels) / 0.05, 0.3, 1.0)
-        wanted = np.where(upper, np.minimum(levels + (flattery + shift) * room, _HIGHEST), levels)
+        wanted = np.where(upper, levels + (flattery + shift) * room, levels)
         wanted = np.clip(wanted, 0.0005, _HIGHEST)
-        out = np.empty((len(self.forecast), len(levels)))
+        out = np.empty((*forecast.shape, len(levels)))
         for part, slots in enumerate((slice(0, self.split), slice(self.split, None))):
             found = np.interp(wanted, self.mass[part], self.errors[part])
             found = np.where(levels == 0.5, _CENTRE * found, found)
-            out[slots] = self.forecast[slots, None] + self.scale[slots, None] * found[None, :]
+            out[..., slots, :] = forecast[..., slots, None] + scale[..., slots, None] * found
         out = np.clip(out, self.floor, self.ceiling)
         order = np.argsort(levels, kind="stable")
-        out[:, order] = np.maximum.accumulate(out[:, order], axis=1)
+        out[..., order] = np.maximum.accumulate(out[..., order], axis=-1)
         return out
 
 
@@ -136,6 +147,8 @@ def calibrate(history: History, origins: Integers, forecasts: Floats) -> Calibra
         floor=0.0 if history.non_negative else float(known.min()) - spread / 2,
         ceiling=float(known.max()) + spread / 2,
         loss=loss,
+        past=np.asarray(forecasts[:-1]),
+        past_scale=scale[:-1],
     )
 
 

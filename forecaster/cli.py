@@ -7,7 +7,6 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
-from datetime import datetime
 from pathlib import Path
 
 from ..plugins.module_utils.model.errors import ShadownetError
@@ -16,10 +15,13 @@ from ..plugins.module_utils.model.errors import ShadownetError
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
-from .say import answer, say  # noqa: E402
+from .cli_plan import add_plan  # noqa: E402
+from .cli_values import count, moment, write_text  # noqa: E402
+from .say import say  # noqa: E402
 
 _EXAMPLES = """\
 examples:
+  shadownet-forecast plan --config forecast.yml -o reservations.yml --report plan.json
   shadownet-forecast quantiles load.csv --origin 2026-01-31T23:00:00 --horizon 24 --interval 1h -o out.csv
 
 The exit status is 0 for success, 1 for an error (said on standard error), 2 for a wrong command line, and 3 if some
@@ -35,6 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    add_plan(commands)
     _add_quantiles(commands)
     given = parser.parse_args(arguments)
     try:
@@ -51,23 +54,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 1
 
 
-def write_text(text: str, path: Path | None) -> None:
-    """To the file, in one piece, or to standard output."""
-    if path is None or str(path) == "-":
-        answer(text)
-        return
-    part = path.with_name(f".{path.name}.part")
-    part.write_text(text, encoding="utf-8")
-    part.replace(path)
-
-
 def _add_quantiles(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     made = commands.add_parser(
         "quantiles", help="quantiles of one series", description="Quantiles of the intervals after the origin."
     )
     made.add_argument("input", type=Path, metavar="INPUT.csv", help="times and values; an empty value is a gap")
-    made.add_argument("--origin", required=True, type=_moment, help="the last interval that is known (ISO 8601)")
-    made.add_argument("--horizon", type=_count, default=24, metavar="N", help="how many intervals (%(default)s)")
+    made.add_argument("--origin", required=True, type=moment, help="the last interval that is known (ISO 8601)")
+    made.add_argument("--horizon", type=count, default=24, metavar="N", help="how many intervals (%(default)s)")
     made.add_argument("--interval", default="1h", metavar="TIME", help="of one value, like 15m (%(default)s)")
     made.add_argument("--zone", default="UTC", help="IANA name, of times without a zone (%(default)s)")
     made.add_argument("--models", default="fast", help="names of models, or fast or all (%(default)s)")
@@ -101,19 +94,6 @@ def _quantiles(given: argparse.Namespace) -> int:
         for line in [*(one.message for one in found), *explain(forecast)]:
             say(line)
     return 0
-
-
-def _moment(text: str) -> datetime:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"'{text}' is no time like 2026-01-31T23:00:00") from None
-
-
-def _count(text: str) -> int:
-    if not text.isdecimal() or not 1 <= int(text) <= 10_000:
-        raise argparse.ArgumentTypeError(f"'{text}' is no whole number from 1 to 10000")
-    return int(text)
 
 
 def _probability(text: str) -> float:

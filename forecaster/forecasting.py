@@ -11,7 +11,7 @@ import numpy as np
 
 from ..plugins.module_utils.model.errors import InvalidInput, ShadownetError
 from .calibration import Calibrated, calibrate
-from .models.base import Floats, History, Integers, PointModel
+from .models.base import Floats, History, Integers, PointModel, targets
 from .models.registry import FAST, NAIVE, make_model
 from .series import Series
 from .short_history import Simple, simple_forecast
@@ -74,6 +74,23 @@ class Forecast:
         return np.asarray(self.values[:, self.levels.index(level)])
 
 
+@dataclass(frozen=True)
+class Past:
+    """Quantiles as they would have been given at past origins, and what came.
+
+    Attributes:
+        bounds: (origins, slots ahead, levels).
+        happened: (origins, slots ahead), NaN where not known.
+        before: the value before each origin.
+    """
+
+    levels: tuple[float, ...]
+    origins: Integers
+    bounds: Floats
+    happened: Floats
+    before: Floats
+
+
 class Forecaster:
     """A model with its calibration for one series: fitted once, updated with newer values, asked for quantiles."""
 
@@ -85,6 +102,8 @@ class Forecaster:
         self._first = 0
         self._horizon = 0
         self._unit = 1.0
+        self._history: History | None = None
+        self._origins: Integers = np.empty(0, np.int64)
         self._simple: Simple | None = None
         self._made: dict[str, float] = {}
         self.reasons: list[str] = []
@@ -118,6 +137,7 @@ class Forecaster:
         if days < 14:
             self.reasons.append(f"only {days:.1f} days of values: weekly patterns count little")
         origins = backtest_origins(history)
+        self._history, self._origins = history, origins
         best: tuple[float, PointModel, Calibrated] | None = None
         losses: dict[str, float] = {}
         for name in dict.fromkeys([*self._names, NAIVE]):
@@ -194,6 +214,22 @@ class Forecaster:
             members,
             days,
         )
+
+    def past(self, levels: tuple[float, ...], shift: float = 0.0) -> Past | None:
+        """What the chosen model would have said from past origins; None where there was no backtest."""
+        if self._calibrated is None or self._history is None:
+            return None
+        origins = self._origins[:-1]
+        bounds = self._calibrated.past_bounds(np.array(levels), shift)
+        bounds = np.maximum(bounds, 0.0) if self._history.non_negative else bounds
+        happened = targets(self._history, origins, self._horizon)
+        before = np.array([_newest(self._history.values[:origin]) for origin in origins])
+        return Past(levels, origins, bounds * self._unit, happened * self._unit, before * self._unit)
+
+
+def _newest(values: Floats) -> float:
+    known = values[-48:][np.isfinite(values[-48:])]
+    return float(known[-1]) if len(known) else float("nan")
 
 
 def backtest_origins(history: History) -> Integers:

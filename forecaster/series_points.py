@@ -18,6 +18,7 @@ Duplicates = Literal["last", "first", "mean", "max", "sum"]
 DUPLICATES: tuple[str, ...] = get_args(Duplicates)
 
 EARLIEST = datetime(1980, 1, 1, tzinfo=UTC).timestamp()
+LATEST = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
 CLOCK_TOLERANCE = 300
 """Seconds by which another host's clock may be ahead of ours."""
 LARGEST = 1e18
@@ -45,9 +46,9 @@ def time_text(seconds: float) -> str:
 def possible_times(
     times: Floats, values: Floats, now: float | None, counted: bool, found: Findings
 ) -> tuple[Floats, Floats]:
-    """Without times that are none, lie before 1980 (a clock that was never set) or in the future."""
-    real = np.isfinite(times) & (times >= EARLIEST)
-    message = "Rows without a usable time (none, or before 1980) were left out."
+    """Without times that are none, lie before 1980 (a clock that was never set), after 2200, or in the future."""
+    real = np.isfinite(times) & (times >= EARLIEST) & (times < LATEST)
+    message = "Rows without a usable time (none, before 1980 or after 2200) were left out."
     found.add("dropped_lines", int((~real).sum()), message, amount=_amount(values[~real]) if counted else 0.0)
     times, values = times[real], values[real]
     if now is not None:
