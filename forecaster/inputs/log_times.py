@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from ..series_points import EARLIEST, LATEST
 from .times import offsets_of, read_time
 
 _MONTHS = {name: number for number, name in enumerate("Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(), 1)}
@@ -42,6 +43,8 @@ class LogTimes:
         try:
             found = self._common(stamp, zone) if stamp[2:3] == "/" and self._form is None else self._other(stamp, zone)
         except (ValueError, OverflowError, KeyError, OSError):
+            found = None
+        if found is not None and not EARLIEST <= found < LATEST:
             found = None
         self._known[key] = found
         return found

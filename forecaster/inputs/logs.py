@@ -20,6 +20,7 @@ import numpy as np
 
 from ...plugins.module_utils.model.errors import InvalidInput
 from ..series import Aggregate, Findings, Kind, Points
+from ..series_points import CLOCK_TOLERANCE
 from .files import find_files, open_bytes
 from .log_formats import CommonFormat, Format, JsonFormat, Key, Names, check_field
 from .log_silence import Silence, silent_spans
@@ -91,6 +92,7 @@ class _Tally:
     Attributes:
         sums: by workload and begin of a bucket.
         minutes: begin of the first and the last minute in which there was a line.
+        latest: a line of a later time is from the future.
     """
 
     bucket: int
@@ -99,6 +101,8 @@ class _Tally:
     malformed: int = 0
     first_malformed: str = ""
     nameless: int = 0
+    latest: float = np.inf
+    future: int = 0
     lines_by_bucket: dict[float, int] = field(default_factory=lambda: defaultdict(int))
     minutes: tuple[float, float] = (np.inf, -np.inf)
 
@@ -110,7 +114,7 @@ def read_logs(options: LogOptions, context: Context) -> Reading:
         SourceFailed: a file cannot be read, or no line of it can.
         InvalidInput: an option does not fit the log.
     """
-    tally = _Tally(gcd(context.interval, _QUARTER))
+    tally = _Tally(gcd(context.interval, _QUARTER), latest=context.now + CLOCK_TOLERANCE)
     times = LogTimes(zone_of(options.zone), options.time_format)
     reading = Reading()
     files = find_files(options.path)
@@ -125,8 +129,11 @@ def read_logs(options: LogOptions, context: Context) -> Reading:
     if tally.lines == tally.malformed:
         why = f" First {tally.first_malformed}." if tally.malformed else " All files are empty."
         raise SourceFailed(f"not one line of {', '.join(options.path)} could be read.{why}", parameter="path")
-    spans, words = silent_spans(tally.lines_by_bucket, tally.bucket, options.silence)
-    reading.findings.extend(words)
+    if not tally.sums:
+        words = " ".join(one.message for one in reading.findings)
+        raise SourceFailed(f"no line of {', '.join(options.path)} counts. {words}", parameter="path")
+    spans, found = silent_spans(tally.lines_by_bucket, tally.bucket, options.silence)
+    reading.findings.extend(found)
     reading.points = _to_points(options, tally, (*spans, *times.ambiguous_spans()))
     return reading
 
@@ -249,6 +256,9 @@ def _count_block(counted: Counter[Key], times: LogTimes, tally: _Tally, path: Pa
             except ValueError:
                 continue
         read += number
+        if at > tally.latest:
+            tally.future += number
+            continue
         begin = at // bucket * bucket
         first, last = min(first, at), max(last, at)
         tally.lines_by_bucket[begin] += number
@@ -284,6 +294,8 @@ def _describe(tally: _Tally, times: LogTimes, found: Findings) -> None:
     found.add("dropped_lines", tally.malformed, message)
     message = f"{tally.nameless} of {tally.lines} lines name no workload and were left out."
     found.add("dropped_lines", tally.nameless, message)
+    message = f"{tally.future} of {tally.lines} lines are from the future and were left out: check clocks and zone."
+    found.add("future", tally.future, message)
     found.add("note", int(times.assumed_utc), "Times without a zone were read as UTC; give the option 'zone' if not.")
     spans = times.ambiguous_spans()
     message = "Lines of an hour that the clock showed twice cannot be told apart: both hours are gaps."

@@ -27,6 +27,7 @@ from ansible_collections.shadownet.ipam.forecaster.series_cleaning import Rules,
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import InvalidInput
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
+NOW = START + timedelta(days=30)
 AGENT = '"-" "curl/7.88.1"'
 
 
@@ -37,7 +38,7 @@ def line(at: datetime, path: str = "/shop/1", client: str = "192.0.2.1", size: s
 def read(folder: Path, content: Iterable[str] | bytes, interval: int = 3600, **options: Any) -> Reading:
     path = folder / "access.log"
     path.write_bytes(content if isinstance(content, bytes) else "".join(f"{one}\n" for one in content).encode())
-    return read_logs(read_options(LogOptions, {"path": str(path), **options}), Context(START.timestamp(), interval))
+    return read_logs(read_options(LogOptions, {"path": str(path), **options}), Context(NOW.timestamp(), interval))
 
 
 def cleaned(reading: Reading, **rules: Any) -> dict[str, Series]:
@@ -196,7 +197,7 @@ def test_rotated_and_packed_files_are_one_log(tmp_path: Path) -> None:
     (tmp_path / "site.log.1.gz").write_bytes(gzip.compress(("\n".join(days[1]) + "\n").encode()))
     (tmp_path / "site.log.2.gz").write_bytes(gzip.compress(("\n".join(days[0]) + "\n").encode()))
     options = read_options(LogOptions, {"path": str(tmp_path / "site.log*"), "workload": "web"})
-    reading = read_logs(options, Context(START.timestamp()))
+    reading = read_logs(options, Context(NOW.timestamp()))
     assert values(reading, "web") == [2] * 71
     assert [one.kind for one in reading.findings] == ["duplicates"]
 
@@ -234,6 +235,15 @@ def test_a_workload_without_lines_while_others_have_some_is_zero(tmp_path: Path)
     reading = read(tmp_path, lines, workload_regex="^/(.*?)/")
     assert values(reading, "blog") == [0, 1, 0, 0]
     assert values(reading, "shop") == [60, 60, 60, 60]
+
+
+def test_lines_from_the_future_are_left_out(tmp_path: Path) -> None:
+    reading = read(tmp_path, [*(line(at) for at in every(20, 9)), line(NOW + timedelta(days=400))])
+    assert values(reading) == [3, 3]
+    (future,) = reading.findings
+    assert (future.kind, future.count) == ("future", 1)
+    with pytest.raises(SourceFailed, match="from the future"):
+        read(tmp_path, [line(NOW + timedelta(days=1))])
 
 
 def test_intervals_of_seconds(tmp_path: Path) -> None:
