@@ -150,9 +150,6 @@ def _choose(group: Floats, rule: str) -> float:
 def _without_repeated(times: Floats, values: Floats, found: Findings) -> tuple[Floats, Floats]:
     order = np.lexsort((values, times))
     same = (np.diff(times[order]) == 0) & _equal(values[order])
-    # A gap beside a value of the same time says nothing either; lexsort puts NaN last.
-    ordered = values[order]
-    same |= (np.diff(times[order]) == 0) & np.isnan(ordered[1:])
     if not same.any():
         return times, values
     repeated = order[1:][same]

@@ -17,6 +17,7 @@ from ansible_collections.shadownet.ipam.forecaster.inputs.csv_file import CsvOpt
 from ansible_collections.shadownet.ipam.forecaster.inputs.history import HistoryOptions, read_history
 from ansible_collections.shadownet.ipam.forecaster.inputs.options import read_options
 from ansible_collections.shadownet.ipam.forecaster.inputs.source import Context, Reading, SourceFailed
+from ansible_collections.shadownet.ipam.forecaster.inputs.times import from_local
 from ansible_collections.shadownet.ipam.forecaster.series import Findings, Points
 from ansible_collections.shadownet.ipam.forecaster.series_cleaning import Rules, clean
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import InvalidInput
@@ -153,6 +154,16 @@ def test_both_passes_may_stand_side_by_side(tmp_path: Path) -> None:
     text = "time,value\n" + "".join(f"2025-10-26 {one},1\n" for one in "01:30 02:00 02:00 02:30 02:30 03:00".split())
     points = only(read(tmp_path, text, zone="Europe/Berlin"))
     np.testing.assert_array_equal(np.diff(points.times), [1800, 3600, -1800, 3600, 1800])
+
+
+def test_the_second_pass_begins_where_time_steps_back() -> None:
+    """Also where no time comes again, as with seconds that differ."""
+    found = Findings()
+    clocks = ["01:59:58", "02:10:01", "02:40:02", "02:10:09", "02:40:07", "03:00:01"]
+    walls = np.array([datetime.fromisoformat(f"2025-10-26T{one}+00:00").timestamp() for one in clocks])
+    times = from_local(walls, ZoneInfo("Europe/Berlin"), found)
+    assert (np.diff(times) > 0).all()
+    assert (times[3] - times[1], times[4] - times[2]) == (3608, 3605)
 
 
 def test_an_hour_that_clocks_skipped_is_no_time(tmp_path: Path) -> None:

@@ -173,6 +173,21 @@ def test_an_increase_over_a_gap_belongs_to_no_interval() -> None:
     assert (found.count("unattributed"), found.left_out) == (1, 100)
 
 
+def test_an_increase_over_a_gap_is_not_in_the_hour_that_it_begins_in_either() -> None:
+    minutes = np.concatenate((np.arange(51), np.arange(125, 181)))
+    series, found = cleaned(points(60 * minutes, minutes * 10, "counter"), interval=HOUR)
+    # Of the first hour 50 minutes are known, which is enough; the gap's 750 are not of it.
+    np.testing.assert_allclose(series.values, [500, math.nan, 550])
+    assert found.left_out == 750
+
+
+def test_a_counter_that_is_read_twice_at_a_time_has_its_larger_value() -> None:
+    times = 1800 * np.array([0, 1, 1, 2, 3, 4])
+    series, found = cleaned(points(times, [0, 5, 4, 10, 15, 20], "counter"), interval=HOUR)
+    np.testing.assert_allclose(series.values, [10, 10])
+    assert (found.count("conflicts"), found.count("resets")) == (1, 0)
+
+
 def test_silence_between_events_is_zero_and_before_them_unknown() -> None:
     series, found = cleaned(points([600, 700, 4 * HOUR, 5 * HOUR + 10], [1, 1, 1, 1], "events"), interval=HOUR)
     assert series.values.tolist() == [0, 0, 0, 1]
@@ -240,6 +255,17 @@ def test_local_days_have_one_value_each_over_the_change_of_clocks() -> None:
     series, found = cleaned(given_days, interval=86400, zone="Europe/Berlin")
     assert series.values.tolist() == list(range(12))
     assert found.count("gaps") == 0
+
+
+@pytest.mark.parametrize("kind", ["count", "events"])
+def test_hours_add_up_to_local_days_of_23_to_25_hours(kind: Any) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    begin = datetime(2026, 3, 27, tzinfo=berlin).timestamp()
+    times = begin + HOUR * np.arange(24 + 24 + 23 + 24)
+    given_hours = Points("shop", "requests", kind, "requests", times, np.ones(times.size), covered=None)
+    series, _ = cleaned(given_hours, interval=86400, zone="Europe/Berlin")
+    whole = [24, 24, 23, 24] if kind == "count" else [24, 24, 23]
+    assert series.values.tolist() == whole
 
 
 def test_half_hour_zones_cut_their_own_hours() -> None:
