@@ -9,7 +9,7 @@ shorter the backtest was. `adaptation` corrects the rest from run to run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -30,22 +30,66 @@ _KERNEL = np.array([0.25, 0.5, 0.25])
 
 
 @dataclass(frozen=True)
-class _Cells:
-    """Slots in as few cells as can be told apart: hours, or slots that are longer."""
+class ErrorSize:
+    """How large an error usually is.
 
-    day: int
-    week: int
-    phase: Integers
+    Attributes:
+        overall: of all errors.
+        ahead: relative to that, by slot ahead.
+        demand: usual demand by cell of the day.
+        of_day, of_week: relative size by cell; cells are hours, or slots that are longer.
+    """
+
+    overall: float
+    ahead: Floats
+    demand: Floats
+    of_day: Floats
+    of_week: Floats
+
+    def of(self, forecasts: Floats, history: History, origins: Integers) -> Floats:
+        """The usual size of an error of each forecast: (origins, horizon), above 0."""
+        week = _week_cells(history, origins, forecasts.shape[1])
+        day = week % len(self.of_day)
+        return np.asarray(self._by_demand(forecasts, day) * self.of_day[day] * self.of_week[week])
+
+    def _by_demand(self, forecasts: Floats, day: Integers) -> Floats:
+        little = 0.1 * self.demand.mean() + 1e-9
+        expected = np.maximum(np.where(np.isfinite(forecasts), forecasts, 0.0), 0)
+        relative = ((expected + little) / (self.demand[day] + little)) ** _DEMAND_POWER
+        return np.asarray(self.overall * self.ahead * relative)
 
     @classmethod
-    def of(cls, history: History, origins: Integers, horizon: int) -> _Cells:
-        phase = history.phase[origins[:, None] + np.arange(horizon)]
-        day, week = min(history.day, 24), min(history.week, 168)
-        return cls(day, week, phase * week // history.week)
+    def learn(cls, forecasts: Floats, errors: Floats, weight: Floats, history: History, origins: Integers) -> ErrorSize:
+        """From errors at past origins; their weight is 0 where they are not known."""
+        size = np.where(weight > 0, np.abs(errors), 0.0)
+        cells, days = min(history.week, 168), min(history.day, 24)
+        week = _week_cells(history, origins, forecasts.shape[1])
+        day = week % days
+        overall = float((weight * size).sum() / max(weight.sum(), 1e-300))
+        even = cls(max(overall, 1e-300), np.ones(forecasts.shape[1]), np.zeros(days), np.ones(days), np.ones(cells))
+        if overall <= 0:
+            return even
+        prior = _PRIOR_AHEAD * (weight.mean() + 1e-300)
+        ahead = ((weight * size).sum(0) / overall + prior) / (weight.sum(0) + prior)
+        ahead = np.convolve(np.pad(ahead, 1, mode="edge"), _KERNEL, "valid")
+        seen, total = np.zeros(days), np.zeros(days)
+        np.add.at(seen, day, weight)
+        np.add.at(total, day, weight * np.maximum(np.where(weight > 0, forecasts, 0.0), 0))
+        even = replace(even, ahead=ahead, demand=total / np.maximum(seen, 1e-9))
+        scale = even._by_demand(forecasts, day)
+        # Finer grids have more errors a cell; the prior counts independent ones, so it grows with them.
+        finer = max(forecasts.shape[1] / 24, 1.0)
+        by_day = _cell_sizes(size / scale, weight, day, days, _PRIOR_DAY * finer, _KERNEL)
+        scale = scale * by_day[day]
+        by_week = np.ones(cells)
+        if cells == 168:
+            by_week = _cell_sizes(size / scale, weight, week, cells, _PRIOR_WEEK * finer, _WEEK_KERNEL / 9)
+        return replace(even, of_day=by_day, of_week=by_week)
 
-    @property
-    def of_day(self) -> Integers:
-        return self.phase % self.day
+
+def _week_cells(history: History, origins: Integers, horizon: int) -> Integers:
+    cells = min(history.week, 168)
+    return np.asarray(history.phase[origins[:, None] + np.arange(horizon)] * cells // history.week)
 
 
 @dataclass(frozen=True)
@@ -63,6 +107,7 @@ class Calibrated:
         loss: mean pinball loss at 0.5 and 0.95 over the past origins.
         past: forecasts from past origins (origins, slots ahead).
         past_scale: usual size of their errors.
+        size: where that size comes from.
     """
 
     forecast: Floats
@@ -76,6 +121,12 @@ class Calibrated:
     loss: float
     past: Floats
     past_scale: Floats
+    size: ErrorSize
+
+    def moved(self, history: History, forecast: Floats) -> Calibrated:
+        """The same calibration for a forecast made now, with more values in `history`."""
+        now = np.array([len(history)])
+        return replace(self, forecast=forecast, scale=self.size.of(forecast[None], history, now)[0])
 
     def bounds(self, levels: Floats, shift: float = 0.0) -> Floats:
         """Quantiles (slots ahead, levels), never falling with the level.
@@ -122,10 +173,8 @@ def calibrate(history: History, origins: Integers, forecasts: Floats) -> Calibra
     good = np.isfinite(errors)
     age = (origins[-1] - origins[:-1]) / history.day
     weight = 0.5 ** (age / _HALF_LIFE_DAYS)[:, None] * good
-    cells = _Cells.of(history, origins, horizon)
-    # Errors are measured against a usual one of the whole, so the tiniest and the hugest series are alike.
-    size = np.where(good, np.abs(errors), 0.0)
-    scale = _sizes(np.where(np.isfinite(forecasts), forecasts, 0.0), size, weight, cells)
+    size = ErrorSize.learn(forecasts[:-1], errors, weight, history, origins[:-1])
+    scale = size.of(forecasts, history, origins)
     relative = np.where(good, errors, 0.0) / scale[:-1]
     split = horizon if horizon < 4 else horizon // 2
     parts = [(relative[:, slots], weight[:, slots]) for slots in (slice(0, split), slice(split, None))]
@@ -149,6 +198,7 @@ def calibrate(history: History, origins: Integers, forecasts: Floats) -> Calibra
         loss=loss,
         past=np.asarray(forecasts[:-1]),
         past_scale=scale[:-1],
+        size=size,
     )
 
 
@@ -170,37 +220,14 @@ def _ranked(errors: Floats, weight: Floats) -> tuple[Floats, Floats]:
     return errors[order], (np.cumsum(heavy) - heavy / 2) / heavy.sum()
 
 
-def _sizes(forecasts: Floats, size: Floats, weight: Floats, cells: _Cells) -> Floats:
-    """The usual size of an error of each forecast, now's too: (origins, horizon), above 0."""
-    overall = float((weight * size).sum() / max(weight.sum(), 1e-300))
-    if overall <= 0:
-        return np.full(forecasts.shape, 1e-300)
-    mean = weight.mean() + 1e-300
-    ahead = ((weight * size).sum(0) + _PRIOR_AHEAD * mean * overall) / (weight.sum(0) + _PRIOR_AHEAD * mean) / overall
-    ahead = np.convolve(np.pad(ahead, 1, mode="edge"), _KERNEL, "valid")
-    of_day = cells.of_day
-    seen, total = np.zeros(cells.day), np.zeros(cells.day)
-    np.add.at(seen, of_day[:-1], weight)
-    np.add.at(total, of_day[:-1], weight * np.maximum(forecasts[:-1], 0))
-    usual = total / np.maximum(seen, 1e-9)
-    little = 0.1 * usual.mean() + 1e-9
-    demand = ((np.maximum(forecasts, 0) + little) / (usual[of_day] + little)) ** _DEMAND_POWER
-    scale = overall * ahead * demand
-    # Finer grids have more errors a cell; the prior counts independent ones, so it grows with them.
-    finer = max(size.shape[1] / 24, 1.0)
-    scale = scale * _cell_sizes(size / scale[:-1], weight, of_day, cells.day, _PRIOR_DAY * finer, _KERNEL)
-    weekly = _cell_sizes(size / scale[:-1], weight, cells.phase, cells.week, _PRIOR_WEEK * finer, _WEEK_KERNEL / 9)
-    return np.asarray(scale * weekly if cells.week == 168 else scale)
-
-
 def _cell_sizes(size: Floats, weight: Floats, cells: Integers, count: int, prior: float, kernel: Floats) -> Floats:
-    """Mean relative size in each forecast's cell, smoothed around the clock and drawn to 1: (origins, horizon)."""
+    """Mean relative size of errors in each cell, smoothed around the clock and drawn to 1, by cell."""
     total, seen = np.zeros(count), np.zeros(count)
-    np.add.at(total, cells[:-1], weight * size)
-    np.add.at(seen, cells[:-1], weight)
+    np.add.at(total, cells, weight * size)
+    np.add.at(seen, cells, weight)
     wide = len(kernel) // 2
     if count > 2 * wide:
         total, seen = (
             np.convolve(np.concatenate([one[-wide:], one, one[:wide]]), kernel, "valid") for one in (total, seen)
         )
-    return np.asarray(((total + prior) / (seen + prior))[cells])
+    return np.asarray((total + prior) / (seen + prior))

@@ -15,13 +15,17 @@ from ..plugins.module_utils.model.errors import ShadownetError
 for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_variable, "1")
 
+from .cli_backtest import add_backtest  # noqa: E402
 from .cli_plan import add_plan  # noqa: E402
+from .cli_report import add_report  # noqa: E402
 from .cli_values import count, moment, write_text  # noqa: E402
 from .say import say  # noqa: E402
 
 _EXAMPLES = """\
 examples:
   shadownet-forecast plan --config forecast.yml -o reservations.yml --report plan.json
+  shadownet-forecast report plan.json -o plan.html
+  shadownet-forecast backtest web.csv vm.csv
   shadownet-forecast quantiles load.csv --origin 2026-01-31T23:00:00 --horizon 24 --interval 1h -o out.csv
 
 The exit status is 0 for success, 1 for an error (said on standard error), 2 for a wrong command line, and 3 if some
@@ -38,6 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_plan(commands)
+    add_backtest(commands)
+    add_report(commands)
     _add_quantiles(commands)
     given = parser.parse_args(arguments)
     try:

@@ -17,6 +17,8 @@ from .models.base import Floats
 LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995)
 """Quantiles among which the one for a hit rate is searched."""
 _FEWEST_RISES = 20
+_CAUTION = 0.25
+"""The backtest is aimed at a hit rate this share of the way to 100 % above the wanted one: it flatters."""
 _ALMOST = 1e-6
 """Demand that exceeds whole instances by less is rounding, not a further instance."""
 
@@ -111,18 +113,21 @@ def trade_off(
 
 
 def level_for(target: float, steps: list[tuple[Step, Score]]) -> tuple[float, str]:
-    """The lowest quantile that would have reached the hit rate, and why if it is none such."""
+    """The quantile that would have reached the hit rate with some caution, and why if it is none such."""
     if not steps or steps[0][1].rises < _FEWEST_RISES:
         return max(target, 0.5), f"too few rises in the backtest: the quantile {target:g} stands for the hit rate"
+    aim = target + _CAUTION * (1 - target)
     for place, (step, _score) in enumerate(steps):
-        if step.hit_rate < target:
+        if step.hit_rate < aim:
             continue
         if place == 0:
             return step.level, ""
         below = steps[place - 1][0]
-        share = (target - below.hit_rate) / max(step.hit_rate - below.hit_rate, 1e-9)
+        share = (aim - below.hit_rate) / max(step.hit_rate - below.hit_rate, 1e-9)
         return below.level + share * (step.level - below.level), ""
     best = steps[-1][0]
+    if best.hit_rate >= target:
+        return best.level, ""
     return best.level, f"no quantile reached {target:.1%} of the rises in the backtest: {best.hit_rate:.1%} at the most"
 
 

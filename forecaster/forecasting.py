@@ -184,7 +184,7 @@ class Forecaster:
         history = replace(history, values=history.values / self._unit)
         self._model.update(history)
         now = np.array([len(history)])
-        self._calibrated = replace(self._calibrated, forecast=self._model.rolling(now, self._horizon)[0])
+        self._calibrated = self._calibrated.moved(history, self._model.rolling(now, self._horizon)[0])
 
     def quantiles(self, levels: tuple[float, ...] = LEVELS, shift: float = 0.0) -> Forecast:
         """The quantiles of the slots after the last value. `shift` is added to levels above the middle."""

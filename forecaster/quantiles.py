@@ -18,7 +18,7 @@ from .forecasting import LEVELS, Forecast, Forecaster, TooLittle
 from .inputs.csv_file import CsvOptions, read_csv
 from .inputs.source import Context
 from .models.registry import FAST
-from .series import Findings, Series
+from .series import Findings, Points, Series
 from .series_cleaning import Rules, clean, joined
 
 _ANY_AGE = 10**10
@@ -61,19 +61,7 @@ def forecast_file(request: QuantilesRequest) -> tuple[Forecast, Findings]:
 def _read(request: QuantilesRequest) -> tuple[Series, Findings]:
     origin = _seconds(request.origin, request.zone)
     end = origin + request.interval
-    options = CsvOptions(
-        path=(str(request.path),),
-        workload=_WORKLOAD,
-        signal="value",
-        zone=request.zone,
-        non_negative=False,
-    )
-    reading = read_csv(options, Context(now=end, interval=request.interval))
-    found = Findings()
-    found.extend(reading.findings)
-    if not reading.points:
-        raise TooLittle(f"{request.path} has no row.", parameter="path")
-    points = joined(reading.points)
+    points, found = _points(request.path, request.zone, end, request.interval)
     inside = points.times < end
     if not inside.any() or not np.isfinite(points.values[inside]).any():
         raise TooLittle(
@@ -83,7 +71,7 @@ def _read(request: QuantilesRequest) -> tuple[Series, Findings]:
         )
     times = points.times[inside]
     late = (times - origin) % request.interval
-    if late.size and np.ptp(late) < 1:
+    if np.ptp(late) < 1:
         # Rows all come some minutes after intervals begin: they belong to the intervals as the origin has them.
         times = times - late[0]
     points = replace(points, times=times, values=points.values[inside])
@@ -93,8 +81,34 @@ def _read(request: QuantilesRequest) -> tuple[Series, Findings]:
     if shift and abs(shift) < request.interval:
         # Intervals begin where the origin's does, whatever the rows' minutes are.
         series = replace(series, start=datetime.fromtimestamp(series.start.timestamp() + shift, UTC))
+    return _signed(series), found
+
+
+def read_series(path: Path, interval: int, zone: str = "UTC") -> Series:
+    """The whole series of a file of times and values.
+
+    Raises:
+        InvalidInput, SourceFailed: the file is no table of times and values.
+        TooLittle: it has no row.
+    """
+    points, found = _points(path, zone, 0.0, interval)
+    return _signed(clean(points, Rules(interval=interval, zone=zone), found))
+
+
+def _points(path: Path, zone: str, now: float, interval: int) -> tuple[Points, Findings]:
+    options = CsvOptions(path=(str(path),), workload=_WORKLOAD, signal="value", zone=zone, non_negative=False)
+    reading = read_csv(options, Context(now=now, interval=interval))
+    found = Findings()
+    found.extend(reading.findings)
+    if not reading.points:
+        raise TooLittle(f"{path} has no row.", parameter="path")
+    return joined(reading.points), found
+
+
+def _signed(series: Series) -> Series:
+    """Values below zero are impossible where there was none."""
     known = series.values[np.isfinite(series.values)]
-    return replace(series, non_negative=bool(known.min() >= 0)), found
+    return replace(series, non_negative=bool(known.min() >= 0))
 
 
 def _seconds(moment: datetime, zone: str) -> float:
