@@ -56,6 +56,9 @@ FindingKind = Literal[
 ]
 
 
+_FIRST_SHOWN, _LAST_SHOWN = (datetime(year, 1, 1, tzinfo=UTC).timestamp() for year in (1, 9999))
+
+
 @dataclass(frozen=True)
 class Signal:
     """What is known of a signal by its name; a source may say otherwise.
@@ -116,7 +119,9 @@ class Findings:
     ) -> None:
         """Note it, unless it was met no time at all. `first` is in seconds since 1970 (UTC)."""
         if count:
-            at = None if first is None else datetime.fromtimestamp(first, UTC)
+            # A row whose time is none, or of no year that a calendar has, has no time to show.
+            known = first is not None and _FIRST_SHOWN <= first < _LAST_SHOWN
+            at = datetime.fromtimestamp(first or 0, UTC) if known else None
             self.items.append(Finding(kind, int(count), message, at, float(amount)))
 
     def extend(self, others: Iterable[Finding]) -> None:

@@ -26,6 +26,7 @@ from .series_points import (
     possible_values,
     spacings,
     time_text,
+    without_repeated,
 )
 
 HOUR, DAY = 3600, 86400
@@ -126,7 +127,11 @@ def clean(points: Points, rules: Rules, found: Findings) -> Series:
     if not points.times.size and points.covered is None:
         raise InvalidInput("there is not one row.", parameter=name)
     counted = points.kind in ("count", "events")
-    times, values = possible_times(points.times, points.values, rules.now, counted, found)
+    times, values = points.times, points.values
+    if points.kind != "events":
+        # First of all, so that nothing that is left out below is left out twice.
+        times, values = without_repeated(times, values, found)
+    times, values = possible_times(times, values, rules.now, counted, found)
     values = possible_values(times, values, points.non_negative, counted, found)
     times, values = in_order(times, values, found)
     times, values = one_for_each_time(times, values, points.kind, rules.duplicates, found)

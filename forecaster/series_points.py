@@ -43,6 +43,20 @@ def time_text(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def without_repeated(times: Floats, values: Floats, found: Findings) -> tuple[Floats, Floats]:
+    """Without rows that have time and value of another one: the same row, exported twice."""
+    order = np.lexsort((values, times))
+    same = (np.diff(times[order]) == 0) & _equal(values[order])
+    if not same.any():
+        return times, values
+    repeated = order[1:][same]
+    first = float(times[repeated].min())
+    found.add("duplicates", int(repeated.size), "Rows that came more than once were counted once.", first=first)
+    keep = np.ones(times.size, dtype=bool)
+    keep[repeated] = False
+    return times[keep], values[keep]
+
+
 def possible_times(
     times: Floats, values: Floats, now: float | None, counted: bool, found: Findings
 ) -> tuple[Floats, Floats]:
@@ -95,12 +109,11 @@ def one_for_each_time(
 ) -> tuple[Floats, Floats]:
     """One value for each time, of sorted points.
 
-    Rows that repeat time and value are the same row exported twice. Where the values differ, `rule` decides; a row
-    with a value beats one without. Events of the same time are two events, and a counter's larger value is the later.
+    Where values of a time differ, `rule` decides; a row with a value beats one without. Events of the same time are two
+    events, and a counter's larger value is the later.
     """
     if kind == "events" or times.size < 2:
         return times, values
-    times, values = _without_repeated(times, values, found)
     unique, start = np.unique(times, return_index=True)
     if unique.size == times.size:
         return times, values
@@ -112,6 +125,9 @@ def one_for_each_time(
     for place in crowded.tolist():
         group = values[start[place] : stop[place]]
         group = group[np.isfinite(group)]
+        if not group.size:
+            chosen[place] = np.nan
+            continue
         # Rows without a value beside exactly one with: no conflict.
         if group.size > 1:
             first = first if conflicts else float(unique[place])
@@ -145,19 +161,6 @@ def _choose(group: Floats, rule: str) -> float:
             return float(group.max())
         case _:
             return float(group.sum())
-
-
-def _without_repeated(times: Floats, values: Floats, found: Findings) -> tuple[Floats, Floats]:
-    order = np.lexsort((values, times))
-    same = (np.diff(times[order]) == 0) & _equal(values[order])
-    if not same.any():
-        return times, values
-    repeated = order[1:][same]
-    first = float(times[repeated].min())
-    found.add("duplicates", int(repeated.size), "Rows that came more than once were counted once.", first=first)
-    keep = np.ones(times.size, dtype=bool)
-    keep[repeated] = False
-    return times[keep], values[keep]
 
 
 def _equal(values: Floats) -> NDArray[np.bool_]:

@@ -88,6 +88,11 @@ def test_of_other_values_of_the_same_time_the_rule_decides(rule: str, expected: 
     assert found.left_out == left_out
 
 
+def test_several_rows_of_a_time_without_one_possible_value_are_a_gap() -> None:
+    series, _ = cleaned(points(HOUR * np.array([0, 1, 1, 1, 2]), [5, math.nan, math.inf, -1, 9]))
+    np.testing.assert_array_equal(series.values, [5, math.nan, 9])
+
+
 def test_a_row_with_a_value_beats_one_without() -> None:
     series, found = cleaned(points(HOUR * np.array([0, 1, 1, 2]), [5, 7, math.nan, 9]))
     assert series.values.tolist() == [5, 7, 9]
@@ -327,6 +332,11 @@ def test_history_keeps_the_newest() -> None:
     series, found = hours([1, 2, 3, 4, 5], history=2 * HOUR)
     assert series.values.tolist() == [4, 5]
     assert (found.count("truncated"), found.left_out) == (3, 6)
+
+
+def test_a_repeated_row_is_left_out_once() -> None:
+    _, found = cleaned(points(HOUR * np.array([0, 1, 1, 50, 50]), [1, -3, -3, 99, 99]), now=START + 2 * HOUR)
+    assert found.left_out == 96
 
 
 row = st.tuples(
