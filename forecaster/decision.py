@@ -17,7 +17,7 @@ from .models.base import Floats
 LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995)
 """Quantiles among which the one for a hit rate is searched."""
 _FEWEST_RISES = 20
-_CAUTION = 0.25
+_CAUTION = 0.4
 """The backtest is aimed at a hit rate this share of the way to 100 % above the wanted one: it flatters."""
 _ALMOST = 1e-6
 """Demand that exceeds whole instances by less is rounding, not a further instance."""
