@@ -23,6 +23,8 @@ _PRIOR_DAY, _PRIOR_WEEK, _PRIOR_AHEAD = 4.0, 60.0, 20.0
 _FLATTERY_DAYS = 0.22
 _MOST_FLATTERY = 0.03
 _HIGHEST = 0.9993
+_STRETCH = 0.25
+"""By what share bounds from the level 0.99 on are further from the middle than past errors were; less down to 0.94."""
 _CENTRE = 0.5
 """How much of the median error the middle of the forecast is moved by."""
 _WEEK_KERNEL = np.array([1.0, 2.0, 3.0, 2.0, 1.0])
@@ -148,10 +150,13 @@ class Calibrated:
         room = np.clip((1 - levels) / 0.05, 0.3, 1.0)
         wanted = np.where(upper, levels + (flattery + shift) * room, levels)
         wanted = np.clip(wanted, 0.0005, _HIGHEST)
+        # Few past errors are as large as the rarest to come.
+        stretch = _STRETCH * np.clip((levels - 0.94) / 0.05, 0, 1)
         out = np.empty((*forecast.shape, len(levels)))
         for part, slots in enumerate((slice(0, self.split), slice(self.split, None))):
             found = np.interp(wanted, self.mass[part], self.errors[part])
             found = np.where(levels == 0.5, _CENTRE * found, found)
+            found = np.where(found > 0, found * (1 + stretch), found)
             out[..., slots, :] = forecast[..., slots, None] + scale[..., slots, None] * found
         out = np.clip(out, self.floor, self.ceiling)
         order = np.argsort(levels, kind="stable")

@@ -14,10 +14,12 @@ import numpy as np
 
 from .models.base import Floats
 
-LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995)
+LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)
 """Quantiles among which the one for a hit rate is searched."""
 _FEWEST_RISES = 20
-_CAUTION = 0.4
+_FEWEST_MISSES = 20
+"""If the whole backtest allows fewer misses, it cannot tell such hit rates apart: the bound of that level is the least."""
+_CAUTION = 0.6
 """The backtest is aimed at a hit rate this share of the way to 100 % above the wanted one: it flatters."""
 _ALMOST = 1e-6
 """Demand that exceeds whole instances by less is rounding, not a further instance."""
@@ -117,6 +119,13 @@ def level_for(target: float, steps: list[tuple[Step, Score]]) -> tuple[float, st
     if not steps or steps[0][1].rises < _FEWEST_RISES:
         return max(target, 0.5), f"too few rises in the backtest: the quantile {target:g} stands for the hit rate"
     aim = target + _CAUTION * (1 - target)
+    found, why = _lowest(target, aim, steps)
+    if (1 - aim) * steps[0][1].rises < _FEWEST_MISSES:
+        return max(found, target), why
+    return found, why
+
+
+def _lowest(target: float, aim: float, steps: list[tuple[Step, Score]]) -> tuple[float, str]:
     for place, (step, _score) in enumerate(steps):
         if step.hit_rate < aim:
             continue
