@@ -18,7 +18,7 @@ LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0
 """Quantiles among which the one for a hit rate is searched."""
 _FEWEST_RISES = 20
 _FEWEST_MISSES = 20
-"""If the whole backtest allows fewer misses, it cannot tell such hit rates apart: the bound of that level is the least."""
+"""If the whole backtest allows fewer misses, it cannot tell such hit rates apart: then that level is the least."""
 _CAUTION = 0.6
 """The backtest is aimed at a hit rate this share of the way to 100 % above the wanted one: it flatters."""
 _ALMOST = 1e-6

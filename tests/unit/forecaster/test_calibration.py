@@ -35,7 +35,7 @@ def simulate(seed: int) -> tuple[Floats, Floats]:
 def test_stated_quantiles_are_those_of_the_law_and_cover_as_stated() -> None:
     within: dict[float, list[float]] = {level: [] for level in LEVELS}
     bounds = []
-    for seed in range(40):
+    for seed in range(30):
         known, came = simulate(seed)
         made = Forecaster()
         made.fit(series(known), 24)
@@ -43,7 +43,7 @@ def test_stated_quantiles_are_those_of_the_law_and_cover_as_stated() -> None:
         bounds.append(forecast.values)
         for level in LEVELS:
             within[level].append(float(np.mean(came <= forecast.level(level))))
-    # Of 960 values a share of 0.95 has a standard error of 0.7 %.
+    # Of 720 values a share of 0.95 has a standard error of 0.8 %.
     assert np.mean(within[0.5]) == pytest.approx(0.5, abs=0.05)
     assert np.mean(within[0.9]) == pytest.approx(0.9, abs=0.03)
     assert np.mean(within[0.95]) == pytest.approx(0.95, abs=0.02)
@@ -51,7 +51,8 @@ def test_stated_quantiles_are_those_of_the_law_and_cover_as_stated() -> None:
     mean = np.mean(bounds, axis=0)
     steady = [hour for hour in range(24) if hour not in (7, 8, 19, 20)]
     for place, level in enumerate(LEVELS):
-        law = daily(WEEKS + 24)[WEEKS:] + NORMAL[level] * noise_scale(24)
+        # The rarest bounds are a quarter further out than the law, on purpose: real errors are no draws of one law.
+        law = daily(WEEKS + 24)[WEEKS:] + NORMAL[level] * noise_scale(24) * (1.25 if level == 0.99 else 1)
         # Sizes are smoothed over neighbouring hours, so the hours at which the noise jumps are left out.
         assert np.abs(mean[:, place] - law)[steady].max() < 5
     width = mean[:, 2] - mean[:, 0]
@@ -70,7 +71,8 @@ def test_a_heavy_tail_is_learned_and_not_assumed_normal() -> None:
     bounds = found.bounds(np.array(LEVELS)) - forecasts[-1][:, None]
     law = -10 * np.log(1 - np.array([0.9, 0.95]))
     assert bounds[:, 1].mean() == pytest.approx(law[0], rel=0.15)
-    assert bounds[:, 2].mean() == pytest.approx(law[1], rel=0.2)
+    # The allowance for flattery, of which there is none here, comes on top.
+    assert law[1] < bounds[:, 2].mean() < 1.25 * law[1]
 
 
 def test_quantiles_never_cross_and_stay_within_reason() -> None:
