@@ -75,6 +75,11 @@ subnets:
   returned: success
   type: list
   elements: dict
+instances:
+  description: The instances whose status moved on; those that are gone have status V(gone).
+  returned: success
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -15,6 +15,7 @@ from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import ACTIVE, PENDING, Request, Subnet
 from ..model.units import format_rate
 from .hold import refuse_held
+from .lending import borrow
 from .lifecycle import expire
 from .matching import bandwidth_refused, order_pools, profile_refused, unsuited
 from .parsing import prefix_length_for
@@ -132,6 +133,10 @@ def _allocate(transaction: Transaction, request: Request, known: _Known, suited:
         if known.expire() and (block := _find(transaction, pool, request)) is not None:
             return _store(transaction, request, pool, block)
         refusals.append((pool.name, _no_room(transaction, pool, request)))
+    lent, more = borrow(transaction, request, pools, _find)
+    if lent is not None:
+        return _store(transaction, request, *lent)
+    refusals = [item for item in refusals if item[0] not in dict(more)] + more
     raise AllocationRefused(
         f"no pool can serve request '{request.name}'", pools=refusals, parameter=_culprit(request, refusals)
     )

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..model.pool import Block, Pool
+from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
 from .records import Records
 from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row
+from .shadow import Shadow
 from .store import Store
 
 CLOCK_TOLERANCE = 60_000
@@ -24,18 +25,26 @@ _CHUNK = 500
 
 
 class Occupied(NamedTuple):
-    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine, ``subnet_id`` to a subnet."""
+    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine.
+
+    ``holder_id`` is the id of the subnet, reservation or instance that the kind tells of.
+    """
 
     routing_domain_id: int
     block: Block
     pool_id: int
     kind: str
-    subnet_id: int | None
+    holder_id: int | None
     name: str | None
     until: int | None
 
+    @property
+    def subnet_id(self) -> int | None:
+        """Id of the subnet that holds it, None where it is none."""
+        return self.holder_id if self.kind == "subnet" else None
 
-_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, subnet_id, name, until"
+
+_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, holder_id, name, until"
 
 
 def _read_occupied(row: Sequence[Any]) -> Occupied:
@@ -46,7 +55,7 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-class Transaction(Records):
+class Transaction(Records, Shadow):
     """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
 
     Attributes:
@@ -178,7 +187,7 @@ class Transaction(Records):
         block: Block,
         kind: str,
         *,
-        subnet_id: int | None = None,
+        holder_id: int | None = None,
         name: str | None = None,
         until: int | None = None,
     ) -> None:
@@ -192,21 +201,21 @@ class Transaction(Records):
                 block.prefix_length,
                 pool.id,
                 kind,
-                subnet_id,
+                holder_id,
                 name,
                 until,
             )
         )
 
     def change_occupied(
-        self, pool: Pool, block: Block, kind: str, subnet_id: int | None, name: str | None, until: int | None
+        self, pool: Pool, block: Block, kind: str, holder_id: int | None, name: str | None, until: int | None
     ) -> None:
-        """Hands address space in use from a subnet to quarantine, or back."""
+        """Hands address space in use from one holder to another, to quarantine, or back."""
         self.flush_rows()
         self._store.execute(
-            "UPDATE occupied SET kind = ?, subnet_id = ?, name = ?, until = ? "
+            "UPDATE occupied SET kind = ?, holder_id = ?, name = ?, until = ? "
             "WHERE routing_domain_id = ? AND family = ? AND start = ?",
-            (kind, subnet_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
+            (kind, holder_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
         )
 
     def vacate(self, routing_domain_id: int, block: Block) -> None:
@@ -288,6 +297,16 @@ class Transaction(Records):
             "WHERE until IS NULL OR until > ? GROUP BY pool_id, kind, family, prefix_length",
             (self.now,),
         ).fetchall()
+
+    def excluded_size(self, pool: Pool, family: int) -> int:
+        """Number of a pool's addresses that are never handed out."""
+        self.flush_rows()
+        rows = self._store.execute(
+            "SELECT prefix_length, COUNT(*) FROM occupied WHERE pool_id = ? AND family = ? AND kind = 'excluded' "
+            "GROUP BY prefix_length",
+            (pool.id, family),
+        )
+        return sum(count << (FAMILY_BITS[family] - length) for length, count in rows)
 
     # -- subnets
 

@@ -27,8 +27,31 @@ _MISMATCHED = """
 SELECT subnet.name FROM subnet JOIN pool ON pool.id = subnet.pool_id
 LEFT JOIN occupied ON occupied.routing_domain_id = pool.routing_domain_id
     AND occupied.family = subnet.family AND occupied.start = subnet.start
-WHERE occupied.subnet_id IS NULL OR occupied.subnet_id <> subnet.id
+WHERE occupied.holder_id IS NULL OR occupied.kind <> 'subnet' OR occupied.holder_id <> subnet.id
     OR occupied.prefix_length <> subnet.prefix_length OR occupied.pool_id <> subnet.pool_id
+"""
+
+_HOLDERS = """
+SELECT kind, holder_id FROM occupied WHERE
+    (kind = 'subnet' AND holder_id NOT IN (SELECT id FROM subnet))
+    OR (kind = 'instance' AND NOT EXISTS (
+        SELECT 1 FROM instance WHERE instance.id = holder_id AND instance.pool_id = occupied.pool_id
+        AND instance.start = occupied.start AND instance.prefix_length = occupied.prefix_length))
+    OR (kind = 'reservation' AND NOT EXISTS (
+        SELECT 1 FROM reserved WHERE reservation_id = holder_id AND reserved.pool_id = occupied.pool_id
+        AND reserved.start = occupied.start AND reserved.prefix_length = occupied.prefix_length
+        AND state = 'reserved'))
+LIMIT 20
+"""
+
+_MAPPED = """
+SELECT reservation.name, reserved.ordinal, reserved.state FROM reserved
+JOIN reservation ON reservation.id = reservation_id JOIN pool ON pool.id = reserved.pool_id
+LEFT JOIN occupied ON occupied.routing_domain_id = pool.routing_domain_id
+    AND occupied.family = reserved.family AND occupied.start = reserved.start
+WHERE occupied.kind IS NOT
+    CASE state WHEN 'reserved' THEN 'reservation' WHEN 'active' THEN 'instance' ELSE 'quarantine' END
+LIMIT 20
 """
 
 _BANDWIDTH = """
@@ -58,6 +81,17 @@ def verify(store: Store, transaction: Transaction) -> list[str]:
     subnets = store.execute("SELECT COUNT(*) FROM subnet").fetchone()[0]
     if holding != subnets:
         problems.append(f"{holding} prefixes are held by subnets, but there are {subnets} subnets")
+    problems += [
+        f"a prefix is held by {kind} {number}, which does not hold it" for kind, number in store.execute(_HOLDERS)
+    ]
+    problems += [
+        f"reservation '{name}': prefix {ordinal} is {state}, which its address space is not"
+        for name, ordinal, state in store.execute(_MAPPED)
+    ]
+    instances = store.execute("SELECT COUNT(*) FROM instance").fetchone()[0]
+    holding = store.execute("SELECT COUNT(*) FROM occupied WHERE kind = 'instance'").fetchone()[0]
+    if holding != instances:
+        problems.append(f"{holding} prefixes are held by instances, but there are {instances} instances")
     problems += _counting_problems(store, transaction.now)
     problems += [
         f"pool {name} counts {counted} bit/s as handed out, its subnets have {real}"

@@ -61,5 +61,5 @@ def push_node(
     moved: list[Moved] = []
     if desired.node.revision and not result.superseded:
         with ledger.transaction(actor, check=check) as transaction:
-            moved = node_result(transaction, node, desired.node.revision, True)[1]
+            moved = node_result(transaction, node, desired.node.revision, True).moved
     return NodePush(desired.node.revision, result, moved)

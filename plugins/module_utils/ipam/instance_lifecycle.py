@@ -1,0 +1,128 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What becomes of instances: deletion, the node's answer, and the way of their prefixes back."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..ledger.addresses import format_block
+from ..ledger.rows import format_time, to_json
+from ..ledger.transaction import Transaction
+from ..model.reservation import RESERVED, RESTING, Instance
+from ..model.subnet import ACTIVE, ERROR, RELEASING
+from .space import give_back
+
+
+class MovedInstance(NamedTuple):
+    """An instance that went on; as it was before and is now, None for what is not there."""
+
+    instance: Instance
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+    @property
+    def changed(self) -> bool:
+        """Did anything change?"""
+        return self.before != self.after
+
+
+def show_instance(item: Instance, pool: str, now: int) -> dict[str, Any]:
+    """An instance as modules and HTTP return it."""
+    del now
+    return {
+        "name": item.name,
+        "id": item.id,
+        "workload": item.workload,
+        "status": item.status,
+        "reason": item.reason,
+        "source": item.source,
+        "cidr": format_block(item.block),
+        "address": format_block(item.block).partition("/")[0],
+        "prefix_length": item.block.prefix_length,
+        "family": f"ipv{item.block.family}",
+        "pool": pool,
+        "reservation_id": item.reservation_id,
+        "node": item.node,
+        "interface": item.interface,
+        "next_hop": item.next_hop,
+        "mac": item.mac,
+        "location": item.location,
+        "security_profile": item.security_profile,
+        "revision": item.revision,
+        "created_at": format_time(item.created_at),
+    }
+
+
+def shown(transaction: Transaction, item: Instance) -> dict[str, Any]:
+    """``show_instance`` inside a transaction."""
+    return show_instance(item, transaction.pool_of(item.pool_id).name, transaction.now)
+
+
+def delete(transaction: Transaction, name: str) -> MovedInstance | None:
+    """Deletes an instance: its node must give up the route first, where it has one. None if there is none."""
+    item = transaction.instance_named(name)
+    if item is None:
+        return None
+    before = shown(transaction, item)
+    if not item.wanted:
+        return MovedInstance(item, before, before)
+    item.wanted = False
+    if not item.routed:
+        return _retire(transaction, item, before, "instance.deleted")
+    item.status, item.reason = RELEASING, None
+    item.revision = transaction.next_revision(str(item.node))
+    item.updated_at = transaction.now
+    transaction.save_instance(item)
+    after = shown(transaction, item)
+    transaction.event("instance.deleted", "instance", name, to_json(before), to_json(after))
+    return MovedInstance(item, before, after)
+
+
+def settle_instances(transaction: Transaction, node: str, revision: int, ok: bool, message: str) -> list[MovedInstance]:
+    """Takes note of how the push of ``revision`` to ``node`` ended for the instances on it."""
+    items = transaction.instances("node = ? AND revision <= ? AND status <> ?", (node, revision, ACTIVE))
+    return [moved for item in items if (moved := _settle(transaction, item, ok, message)).changed]
+
+
+def _settle(transaction: Transaction, item: Instance, ok: bool, message: str) -> MovedInstance:
+    before = shown(transaction, item)
+    if ok and not item.wanted:
+        return _retire(transaction, item, before, "instance.removed")
+    status, reason = (ACTIVE, None) if ok else (ERROR, message)
+    if (item.status, item.reason) == (status, reason):
+        return MovedInstance(item, before, before)
+    item.status, item.reason = status, reason
+    item.updated_at = transaction.now
+    transaction.save_instance(item)
+    after = shown(transaction, item)
+    kind = "instance.activated" if ok else "instance.failed"
+    transaction.event(kind, "instance", item.name, to_json(before), to_json(after))
+    return MovedInstance(item, before, after)
+
+
+def _retire(transaction: Transaction, item: Instance, before: dict[str, Any], kind: str) -> MovedInstance:
+    """The instance is gone: its prefix rests, then goes back to its reservation, or is free."""
+    pool = transaction.pool_of(item.pool_id)
+    transaction.delete_instance(item)
+    mapped = transaction.reserved_at(pool.id, item.block)
+    if mapped is not None and _too_many(transaction, mapped.reservation_id):
+        transaction.drop_reserved([mapped])
+        mapped = None
+    if pool.quarantine:
+        until = transaction.now + pool.quarantine * 1000
+        transaction.change_occupied(pool, item.block, "quarantine", None, item.name, until)
+        if mapped is not None:
+            transaction.change_reserved(mapped, RESTING)
+    elif mapped is not None:
+        transaction.change_occupied(pool, item.block, "reservation", mapped.reservation_id, None, None)
+        transaction.change_reserved(mapped, RESERVED)
+    else:
+        give_back(transaction, pool, item.block)
+    transaction.event(kind, "instance", item.name, to_json(before), None)
+    return MovedInstance(item, before, None)
+
+
+def _too_many(transaction: Transaction, reservation_id: int) -> bool:
+    """Whether a reservation holds more than it is meant to, because it was made smaller while instances were active."""
+    found = transaction.reservations("id = ?", (reservation_id,))
+    return not found or len(transaction.reserved_of(reservation_id)) > found[0].instances
