@@ -67,7 +67,13 @@ def show(transaction: Transaction, item: Reservation) -> dict[str, Any]:
         "forecast_id": item.forecast_id,
         "blocks": [format_block(block) for block in blocks(held)],
         "prefixes": [
-            {"ordinal": one.ordinal, "cidr": format_block(one.block), "instance": one.predicted, "state": one.state}
+            {
+                "ordinal": one.ordinal,
+                "cidr": format_block(one.block),
+                "pool": transaction.pool_of(one.pool_id).name,
+                "instance": one.predicted,
+                "state": one.state,
+            }
             for one in held
         ],
     }

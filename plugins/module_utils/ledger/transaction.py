@@ -22,6 +22,7 @@ CLOCK_TOLERANCE = 60_000
 """Milliseconds that the clock may lie behind the last event before nothing expires any more."""
 
 _CHUNK = 500
+_PORTION = 2000
 
 
 class Occupied(NamedTuple):
@@ -423,6 +424,25 @@ class Transaction(Records, Shadow):
         ).fetchall()
         keys = ("id", "time", "actor", "kind", "object", "name", "before", "after")
         return [dict(zip(keys, row, strict=True)) for row in reversed(rows)]
+
+    def stream_events(self, objects: Sequence[str]) -> Iterator[tuple[int, str, str, str, str | None, str | None]]:
+        """(time, kind, object, name, before, after) of the events about these kinds of object, oldest first.
+
+        Reads in portions, so that a long audit trail is never in memory as a whole.
+        """
+        self.flush_rows()
+        last = 0
+        while True:
+            rows = self._store.execute(
+                "SELECT id, time, kind, object, name, before, after FROM event "
+                f"WHERE id > ? AND object IN ({_marks(len(objects))}) ORDER BY id LIMIT {_PORTION}",
+                (last, *objects),
+            ).fetchall()
+            for row in rows:
+                yield row[1:]
+            if len(rows) < _PORTION:
+                return
+            last = rows[-1][0]
 
     # -- writing
 
