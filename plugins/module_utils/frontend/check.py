@@ -57,11 +57,18 @@ def _check_interfaces(current: Current, desired: NodeConfig, wanted: NodeConfig,
                 parameter=f"{place}.rate_limit",
                 fix=f"Look at: tc qdisc show dev {item.name}.",
             )
-    for number, route in enumerate(desired.routes):
-        if route.interface is not None and route.interface not in there:
-            raise NotFound(
-                f"the node has no interface {route.interface}.", parameter=f"{parameter}.routes[{number}].interface"
-            )
+    astray = [
+        (number, route)
+        for number, route in enumerate(desired.routes)
+        if route.interface is not None and route.interface not in there
+    ]
+    if astray:
+        number, route = astray[0]
+        missing = NotFound(
+            f"the node has no interface {route.interface}.", parameter=f"{parameter}.routes[{number}].interface"
+        )
+        missing.routes = tuple(route.prefix for _number, route in astray)
+        raise missing
 
 
 def _check_addresses(current: Current, desired: NodeConfig, wanted: NodeConfig, parameter: str) -> None:

@@ -52,9 +52,39 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
         InvalidInput: the attachment has no meaning, or a subnet lacks the label that it needs.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
-    options = _read_attachment(attachment or {})
     refuse_held(transaction)
     expire(transaction)
+    wanted = wanted_config(transaction, node, attachment)
+    reservations = transaction.reservations("node = ?", (node,))
+    instances = transaction.instances("node = ? OR leaving = ?", (node, node))
+    return Desired(
+        wanted.config,
+        wanted.node,
+        wanted.ledger_id,
+        [show_subnet(one, transaction.pool_of(one.pool_id), transaction.now) for one in wanted.subnets],
+        wanted.warnings,
+        [show(transaction, item) for item in reservations],
+        [shown_instance(transaction, item) for item in instances],
+    )
+
+
+class Wanted(NamedTuple):
+    """``config`` as the ledger wants it; the node's revisions; which ledger; the subnets behind it; warnings."""
+
+    config: NodeConfig
+    node: Node
+    ledger_id: str
+    subnets: list[Subnet]
+    warnings: list[str]
+
+
+def wanted_config(transaction: Transaction, node: str, attachment: Mapping[str, Any] | None = None) -> Wanted:
+    """What a push needs of ``desired_config``: only read, and nothing put into words. What ran out is still in it.
+
+    Raises:
+        InvalidInput: see ``desired_config``.
+    """
+    options = _read_attachment(attachment or {})
     known = transaction.nodes().get(node, Node())
     subnets = transaction.subnets("node = ?", (node,))
     profiles = transaction.profiles()
@@ -82,20 +112,10 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
         if subnet.gateway == "router":
             routes.append(_default_route(subnet))
     reservations = transaction.reservations("node = ?", (node,))
-    instances = transaction.instances("node = ?", (node,))
     routes += inactive_routes(transaction, node, reservations)
-    routes += [active_route(item) for item in instances if item.wanted and item.routed]
-    shown = [show_subnet(one, transaction.pool_of(one.pool_id), transaction.now) for one in subnets]
+    routes += [active_route(item) for item in transaction.instances("node = ?", (node,)) if item.carried]
     config = NodeConfig(tuple(interfaces), tuple(routes), tuple(lists))
-    return Desired(
-        config,
-        known,
-        transaction.ledger_id(),
-        shown,
-        warnings,
-        [show(transaction, item) for item in reservations],
-        [shown_instance(transaction, item) for item in instances],
-    )
+    return Wanted(config, known, transaction.ledger_id(), subnets, warnings)
 
 
 def _read_attachment(data: Mapping[str, Any]) -> dict[str, Any]:

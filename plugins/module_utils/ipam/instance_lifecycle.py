@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ..ledger.addresses import format_block
@@ -45,7 +46,12 @@ def show_instance(item: Instance, pool: str, now: int) -> dict[str, Any]:
         "node": item.node,
         "interface": item.interface,
         "next_hop": item.next_hop,
+        "assign": item.assign,
         "mac": item.mac,
+        "gateway": item.gateway,
+        "netns": item.netns,
+        "instance_interface": item.instance_interface,
+        "leaving": item.leaving,
         "location": item.location,
         "security_profile": item.security_profile,
         "revision": item.revision,
@@ -67,35 +73,86 @@ def delete(transaction: Transaction, name: str) -> MovedInstance | None:
     if not item.wanted:
         return MovedInstance(item, before, before)
     item.wanted = False
-    if not item.routed:
+    if not item.routed and item.leaving is None:
         return _retire(transaction, item, before, "instance.deleted")
     item.status, item.reason = RELEASING, None
-    item.revision = transaction.next_revision(str(item.node))
-    item.updated_at = transaction.now
-    transaction.save_instance(item)
-    after = shown(transaction, item)
-    transaction.event("instance.deleted", "instance", name, to_json(before), to_json(after))
-    return MovedInstance(item, before, after)
+    if item.routed:
+        item.revision = transaction.next_revision(str(item.node))
+    return _changed(transaction, item, before, "instance.deleted")
 
 
 def settle_instances(transaction: Transaction, node: str, revision: int, ok: bool, message: str) -> list[MovedInstance]:
-    """Takes note of how the push of ``revision`` to ``node`` ended for the instances on it."""
-    items = transaction.instances("node = ? AND revision <= ? AND status <> ?", (node, revision, ACTIVE))
-    return [moved for item in items if (moved := _settle(transaction, item, ok, message)).changed]
+    """Takes note of how the push of ``revision`` to ``node`` ended for the instances on it.
+
+    Bad: they stay what they are, ``pending`` or ``releasing``, with the node's words; the next push tries again. Those
+    that a node refused one by one (``set_aside``) are not concerned.
+    """
+    moved = [
+        _left(transaction, item) if ok else _noted(transaction, item, message)
+        for item in transaction.instances("leaving = ? AND leaving_revision <= ?", (node, revision))
+    ]
+    items = transaction.instances(
+        "node = ? AND revision <= ? AND status <> ? AND leaving IS NULL", (node, revision, ACTIVE)
+    )
+    known = {one.instance.id for one in moved}
+    for item in items:
+        if item.id in known or not item.routed or (item.wanted and item.status == ERROR):
+            continue
+        moved.append(_settled(transaction, item) if ok else _noted(transaction, item, message))
+    return [one for one in moved if one.changed]
 
 
-def _settle(transaction: Transaction, item: Instance, ok: bool, message: str) -> MovedInstance:
+def set_aside(transaction: Transaction, node: str, prefixes: Sequence[str], reason: str) -> list[MovedInstance]:
+    """Takes instances out of a node's configuration, because it refused their routes: one bad interface must not keep
+    all the others waiting. They come back when they are created again.
+
+    Args:
+        prefixes: destinations of the routes that it refused. What is no instance's is left alone.
+    """
+    asked = set(prefixes)
+    moved = []
+    for item in transaction.instances("node = ? AND wanted = 1", (node,)):
+        if item.carried and format_block(item.block) in asked:
+            before = shown(transaction, item)
+            item.status, item.reason = ERROR, reason
+            item.revision = transaction.next_revision(node)
+            moved.append(_changed(transaction, item, before, "instance.failed"))
+    return moved
+
+
+def _settled(transaction: Transaction, item: Instance) -> MovedInstance:
     before = shown(transaction, item)
-    if ok and not item.wanted:
+    if not item.wanted:
         return _retire(transaction, item, before, "instance.removed")
-    status, reason = (ACTIVE, None) if ok else (ERROR, message)
-    if (item.status, item.reason) == (status, reason):
+    item.status, item.reason = ACTIVE, None
+    return _changed(transaction, item, before, "instance.activated")
+
+
+def _noted(transaction: Transaction, item: Instance, message: str) -> MovedInstance:
+    before = shown(transaction, item)
+    item.reason = message
+    return _changed(transaction, item, before, "instance.delayed")
+
+
+def _left(transaction: Transaction, item: Instance) -> MovedInstance:
+    """The node that an instance moved away from has given it up: its new one may take it."""
+    before = shown(transaction, item)
+    item.leaving, item.leaving_revision, item.reason = None, 0, None
+    if item.routed:
+        item.revision = transaction.next_revision(str(item.node))
+    elif not item.wanted:
+        return _retire(transaction, item, before, "instance.removed")
+    else:
+        item.status = ACTIVE
+    return _changed(transaction, item, before, "instance.left")
+
+
+def _changed(transaction: Transaction, item: Instance, before: dict[str, Any], kind: str) -> MovedInstance:
+    after = shown(transaction, item)
+    if after == before:
         return MovedInstance(item, before, before)
-    item.status, item.reason = status, reason
     item.updated_at = transaction.now
     transaction.save_instance(item)
-    after = shown(transaction, item)
-    kind = "instance.activated" if ok else "instance.failed"
     transaction.event(kind, "instance", item.name, to_json(before), to_json(after))
     return MovedInstance(item, before, after)
 

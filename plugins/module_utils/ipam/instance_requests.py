@@ -19,7 +19,11 @@ OPTIONS = (
     "node",
     "interface",
     "next_hop",
+    "assign",
     "mac",
+    "gateway",
+    "netns",
+    "instance_interface",
     "location",
     "security_profile",
     "family",
@@ -27,9 +31,11 @@ OPTIONS = (
     "pools",
     "fallback",
 )
-FALLBACKS = ("ledger", "none")
+FALLBACKS = ("ledger", "dhcp", "none")
+ASSIGNS = ("none", "netlink", "dhcp")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
 _LONGEST_INTERFACE = 64
+_LONGEST_PATH = 255
 
 
 def read_instances(items: Sequence[Any], parameter: str = "instances") -> list[InstanceRequest]:
@@ -57,10 +63,14 @@ def read_instance(data: Any, parameter: str) -> InstanceRequest:
     """Checks one instance. Raises InvalidInput."""
     data = check_options(data, OPTIONS, parameter)
     given = {key: value for key, value in data.items() if value is not None}
+    fallback = choice(given.get("fallback", "ledger"), f"{parameter}.fallback", FALLBACKS)
+    assign = choice(given.get("assign", "none"), f"{parameter}.assign", ASSIGNS)
     request = InstanceRequest(
         name=check_name(given.get("name"), f"{parameter}.name"),
         workload=check_name(given.get("workload"), f"{parameter}.workload"),
-        dynamic=choice(given.get("fallback", "ledger"), f"{parameter}.fallback", FALLBACKS) != "none",
+        dynamic=fallback != "none",
+        assign=assign,
+        dynamic_assign="dhcp" if fallback == "dhcp" else assign,
         pools=name_list(given.get("pools"), f"{parameter}.pools"),
         parameter=parameter,
     )
@@ -69,6 +79,7 @@ def read_instance(data: Any, parameter: str) -> InstanceRequest:
             setattr(request, key, check_name(given[key], f"{parameter}.{key}"))
     _read_family(request, given, parameter)
     _read_way(request, given, parameter)
+    _read_assign(request, given, parameter)
     return request
 
 
@@ -96,6 +107,15 @@ def _read_way(request: InstanceRequest, given: Mapping[str, Any], parameter: str
                 fix="Give a next hop of the same family, or an interface.",
             )
         request.next_hop = format_address(family, value)
+    if "gateway" in given:
+        family, value = parse_address(given["gateway"], f"{parameter}.gateway")
+        if family != request.family:
+            raise InvalidInput(
+                f"is of IPv{family}, the instance's address of IPv{request.family}.",
+                parameter=f"{parameter}.gateway",
+                fix="Give a gateway of the same family.",
+            )
+        request.gateway = format_address(family, value)
     if (request.interface or request.next_hop) and request.node is None:
         raise InvalidInput("needs the node on which it is.", parameter=f"{parameter}.node")
     if "mac" in given:
@@ -105,3 +125,22 @@ def _read_way(request: InstanceRequest, given: Mapping[str, Any], parameter: str
                 f"'{given['mac']}' is not a MAC address.", parameter=f"{parameter}.mac", fix="Write 52:54:00:12:34:56."
             )
         request.mac = text
+
+
+def _read_assign(request: InstanceRequest, given: Mapping[str, Any], parameter: str) -> None:
+    """How the instance comes by its address."""
+    for key in ("netns", "instance_interface"):
+        if key in given:
+            text = str(given[key])
+            if not 0 < len(text) <= (_LONGEST_INTERFACE if key == "instance_interface" else _LONGEST_PATH) or (
+                not text.isprintable()
+            ):
+                raise InvalidInput("is no such name.", parameter=f"{parameter}.{key}")
+            setattr(request, key, text)
+    ways = {request.assign, request.dynamic_assign if request.dynamic else request.assign}
+    if "netlink" in ways and request.instance_interface is None:
+        raise InvalidInput("is required with assign=netlink.", parameter=f"{parameter}.instance_interface")
+    if "dhcp" in ways and request.mac is None:
+        raise InvalidInput("is required for DHCP.", parameter=f"{parameter}.mac")
+    if "dhcp" in ways and request.family != 4:
+        raise InvalidInput("DHCP here is that of IPv4.", parameter=f"{parameter}.family")

@@ -10,7 +10,7 @@ from ..ledger.transaction import Transaction
 from ..model.errors import AllocationRefused, Conflict
 from ..model.pool import DEFAULT_ROUTING_DOMAIN, FAMILY_BITS, Block, Pool
 from ..model.reservation import DYNAMIC, RESERVED, SHADOW, Instance, InstanceRequest, Reservation, Reserved
-from ..model.subnet import ACTIVE, PENDING
+from ..model.subnet import ACTIVE, ERROR, PENDING
 from .hold import refuse_held
 from .instance_lifecycle import MovedInstance, shown
 from .lifecycle import expire
@@ -72,15 +72,19 @@ def _keep(transaction: Transaction, item: Instance, request: InstanceRequest) ->
             parameter=f"{request.parameter}.workload",
             fix="Delete it first, or use another name.",
         )
-    old = item.node if item.routed else None
+    carrier = item.node if item.routed and item.leaving is None else None
     place = (item.node, item.interface, item.next_hop)
     item.node, item.interface, item.next_hop = request.node, request.interface, request.next_hop
-    item.mac = request.mac or item.mac
-    if not item.wanted or (item.node, item.interface, item.next_hop) != place:
+    _set_way(item, request)
+    if not item.wanted or item.status == ERROR or (item.node, item.interface, item.next_hop) != place:
         item.wanted, item.reason = True, None
+        now = item.node if item.routed else None
+        if carrier is not None and carrier != now:
+            # It must give the route up before the new node gets it: never two.
+            item.leaving, item.leaving_revision = carrier, transaction.next_revision(carrier)
+        elif item.leaving == now:
+            item.leaving, item.leaving_revision = None, 0
         _push(transaction, item)
-        if old is not None and old != item.node:
-            transaction.next_revision(old)  # it must give the route up
     after = shown(transaction, item)
     if after != before:
         item.updated_at = transaction.now
@@ -104,12 +108,22 @@ def _own_again(transaction: Transaction, request: InstanceRequest) -> tuple[Pool
     return None
 
 
+def _set_way(item: Instance, request: InstanceRequest) -> None:
+    """How the instance comes by its address."""
+    item.assign = request.assign if item.source == SHADOW else request.dynamic_assign
+    item.mac = request.mac or item.mac
+    item.gateway, item.netns, item.instance_interface = request.gateway, request.netns, request.instance_interface
+
+
 def _push(transaction: Transaction, item: Instance) -> None:
     if item.routed:
+        node = str(item.node)
         item.status = PENDING
-        item.revision = transaction.next_revision(str(item.node))
+        item.revision = transaction.next_revision(node)
+        if item.source == SHADOW:
+            transaction.add_floor(node, item.pool_id)
     else:
-        item.status, item.revision = ACTIVE, 0
+        item.status, item.revision = (ACTIVE if item.leaving is None else PENDING), 0
 
 
 # Reservations
@@ -216,12 +230,12 @@ def _store(
         node=request.node,
         interface=request.interface,
         next_hop=request.next_hop,
-        mac=request.mac,
         location=request.location,
         security_profile=request.security_profile,
         created_at=transaction.now,
         updated_at=transaction.now,
     )
+    _set_way(item, request)
     _push(transaction, item)
     transaction.save_instance(item)
     if fresh:
@@ -230,8 +244,6 @@ def _store(
         transaction.change_occupied(pool, block, "instance", item.id, None, None)
     if mapped is not None:
         transaction.change_reserved(mapped, ACTIVE)
-        if item.node is not None and item.routed:
-            transaction.add_floor(item.node, pool.id)
     after = shown(transaction, item)
     transaction.event("instance.created", "instance", item.name, None, to_json(after))
     return MovedInstance(item, None, after)

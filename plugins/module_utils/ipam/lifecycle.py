@@ -12,7 +12,7 @@ from ..ledger.transaction import Occupied, Transaction
 from ..model.errors import InvalidInput, NotFound
 from ..model.reservation import RESERVED
 from ..model.subnet import ACTIVE, ERROR, RELEASING, Subnet
-from .instance_lifecycle import MovedInstance, settle_instances
+from .instance_lifecycle import MovedInstance, set_aside, settle_instances
 from .reserved import end
 from .space import give_back
 
@@ -60,11 +60,22 @@ class Answer(NamedTuple):
     instances: list[MovedInstance]
 
 
-def node_result(transaction: Transaction, node: str, revision: int, ok: bool, message: str | None = None) -> Answer:
+def node_result(
+    transaction: Transaction,
+    node: str,
+    revision: int,
+    ok: bool,
+    message: str | None = None,
+    routes: Sequence[str] = (),
+) -> Answer:
     """Takes note of how the push of ``revision`` to ``node`` ended.
 
     Good: ``pending → active``, ``releasing → gone`` (quarantine), and what was in error likewise. Bad:
     ``error`` with the node's words. What changed in the ledger after that revision stays as it is.
+
+    Args:
+        routes: destinations of the routes that the node refused. Where they are those of instances, these instances
+            alone are in error, and leave the node's configuration: push it again, for the others.
 
     Raises:
         NotFound: the ledger knows no such node. InvalidInput: a revision that it never made.
@@ -80,6 +91,10 @@ def node_result(transaction: Transaction, node: str, revision: int, ok: bool, me
             parameter="revision",
             fix="Give the revision that node_config_info returned.",
         )
+    if not ok and routes:
+        aside = set_aside(transaction, node, routes, message or FAILED)
+        if aside:
+            return Answer(True, [], aside)
     subnets = transaction.subnets("node = ? AND revision <= ? AND status != ?", (node, revision, ACTIVE))
     moved = [_settle(transaction, subnet, ok, message) for subnet in subnets]
     instances = settle_instances(transaction, node, revision, ok, message or FAILED)

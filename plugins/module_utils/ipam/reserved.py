@@ -81,10 +81,15 @@ def show(transaction: Transaction, item: Reservation) -> dict[str, Any]:
 
 def blocks(held: Iterable[Reserved]) -> list[Block]:
     """The fewest aligned blocks that make up the prefixes: where the inactive routes go."""
+    return merged(sorted(item.block for item in held))
+
+
+def merged(held: Iterable[Block]) -> list[Block]:
+    """The same, of prefixes in order of address."""
     found: list[Block] = []
     run: list[int] = []
     family = 4
-    for one in sorted(item.block for item in held):
+    for one in held:
         if run and (one.family != family or one.start != run[1] + 1):
             found += split_range(family, *run)
             run = []

@@ -13,16 +13,32 @@ from ..ledger.addresses import format_block
 from ..ledger.transaction import Transaction
 from ..model.node_config import FLOOR_METRIC, Route
 from ..model.reservation import Instance, Reservation
-from .reserved import blocks
+from .reserved import merged
 
 
 def inactive_routes(transaction: Transaction, node: str, reservations: Iterable[Reservation]) -> list[Route]:
     """The blackholes of a node: floors of its shadow pools, and one on each block of its reservations."""
     prefixes = [prefix for pool_id in transaction.floors(node) for prefix in transaction.pool_of(pool_id).prefixes]
     for item in reservations:
-        prefixes += blocks(transaction.reserved_of(item.id))
+        prefixes += merged(transaction.reserved_blocks(item.id))
     wanted = dict.fromkeys(format_block(block) for block in prefixes)
-    return [Route(text, type="blackhole", metric=FLOOR_METRIC) for text in wanted]
+    return [_blackhole(text) for text in wanted]
+
+
+def floors_of(transaction: Transaction, item: Instance) -> list[Route]:
+    """The floor above an instance's prefix; none where that is of a provider pool."""
+    pool, block = transaction.pool_of(item.pool_id), item.block
+    if pool.kind != "shadow":
+        return []
+    return [
+        _blackhole(format_block(one))
+        for one in pool.prefixes
+        if one.family == block.family and one.start <= block.start and block.last <= one.last
+    ]
+
+
+def _blackhole(prefix: str) -> Route:
+    return Route(prefix, type="blackhole", metric=FLOOR_METRIC)
 
 
 def active_route(item: Instance) -> Route:

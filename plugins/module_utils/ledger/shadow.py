@@ -20,7 +20,8 @@ _RESERVATION = (
 _RESERVED = "reservation_id, ordinal, pool_id, family, start, prefix_length, predicted, state"
 _INSTANCE = (
     "id, name, workload, source, pool_id, family, start, prefix_length, reservation_id, ordinal, node, interface, "
-    "next_hop, mac, location, security_profile, status, wanted, reason, revision, created_at, updated_at"
+    "next_hop, assign, mac, gateway, netns, instance_interface, leaving, leaving_revision, "
+    "location, security_profile, status, wanted, reason, revision, created_at, updated_at"
 )
 
 
@@ -93,7 +94,13 @@ def _instance_row(item: Instance) -> tuple[Any, ...]:
         item.node,
         item.interface,
         item.next_hop,
+        item.assign,
         item.mac,
+        item.gateway,
+        item.netns,
+        item.instance_interface,
+        item.leaving,
+        item.leaving_revision,
         item.location,
         item.security_profile,
         item.status,
@@ -118,15 +125,21 @@ def _read_instance(row: Sequence[Any]) -> Instance:
         node=row[10],
         interface=row[11],
         next_hop=row[12],
-        mac=row[13],
-        location=row[14],
-        security_profile=row[15],
-        status=row[16],
-        wanted=bool(row[17]),
-        reason=row[18],
-        revision=row[19],
-        created_at=row[20],
-        updated_at=row[21],
+        assign=row[13],
+        mac=row[14],
+        gateway=row[15],
+        netns=row[16],
+        instance_interface=row[17],
+        leaving=row[18],
+        leaving_revision=row[19],
+        location=row[20],
+        security_profile=row[21],
+        status=row[22],
+        wanted=bool(row[23]),
+        reason=row[24],
+        revision=row[25],
+        created_at=row[26],
+        updated_at=row[27],
     )
 
 
@@ -184,6 +197,14 @@ class Shadow:
             (reservation_id, *more),
         )
         return [_read_reserved(row) for row in rows]
+
+    def reserved_blocks(self, reservation_id: int) -> list[Block]:
+        """The prefixes of a reservation alone, in order of address."""
+        rows = self._store.execute(
+            "SELECT family, start, prefix_length FROM reserved WHERE reservation_id = ? ORDER BY family, start",
+            (reservation_id,),
+        )
+        return [Block(family, int.from_bytes(start, "big"), length) for family, start, length in rows]
 
     def reserved_at(self, pool_id: int, block: Block) -> Reserved | None:
         """The reserved prefix that begins there."""

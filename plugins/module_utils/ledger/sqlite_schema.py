@@ -209,7 +209,8 @@ _VERSION_2 = (
         PRIMARY KEY (reservation_id, ordinal)
     ) WITHOUT ROWID
     """,
-    "CREATE INDEX reserved_state ON reserved (reservation_id, state, ordinal)",
+    # A prefix for somebody unnamed comes before one that is predicted for somebody: the order of first_reserved.
+    "CREATE INDEX reserved_state ON reserved (reservation_id, state, predicted IS NOT NULL, ordinal)",
     "CREATE UNIQUE INDEX reserved_start ON reserved (pool_id, family, start)",
     "CREATE INDEX reserved_predicted ON reserved (predicted) WHERE predicted IS NOT NULL",
     """
@@ -227,7 +228,13 @@ _VERSION_2 = (
         node TEXT,
         interface TEXT,
         next_hop TEXT,
+        assign TEXT NOT NULL,
         mac TEXT,
+        gateway TEXT,
+        netns TEXT,
+        instance_interface TEXT,
+        leaving TEXT,
+        leaving_revision INTEGER NOT NULL,
         location TEXT,
         security_profile TEXT,
         status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'releasing', 'error')),
@@ -239,6 +246,7 @@ _VERSION_2 = (
     )
     """,
     "CREATE INDEX instance_node ON instance (node) WHERE node IS NOT NULL",
+    "CREATE INDEX instance_leaving ON instance (leaving) WHERE leaving IS NOT NULL",
     "CREATE INDEX instance_workload ON instance (workload)",
     # Nodes that ever carried shadow addresses of a pool: they keep its floors for as long as there is the pool.
     """

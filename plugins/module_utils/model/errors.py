@@ -32,7 +32,12 @@ class ShadownetError(Exception):
         message: what is wrong, for a person.
         parameter: the option at fault, as the caller wrote it (``requests[2].prefix``).
         fix: what to do next.
+
+    Attributes:
+        routes: where it is about routes of a node: their destination prefixes.
     """
+
+    routes: tuple[str, ...] = ()
 
     def __init__(self, message: str, *, parameter: str | None = None, fix: str | None = None) -> None:
         super().__init__(message)
@@ -47,7 +52,8 @@ class ShadownetError(Exception):
     def details(self) -> dict[str, Any]:
         """Machine-readable form: ``error`` (class name), ``parameter``, ``fix`` and what a subclass adds."""
         found = {"error": type(self).__name__, "parameter": self.parameter, "fix": self.fix}
-        return {key: value for key, value in found.items() if value is not None}
+        found = {key: value for key, value in found.items() if value is not None}
+        return {**found, "routes": list(self.routes)} if self.routes else found
 
 
 class InvalidInput(ShadownetError):
@@ -132,6 +138,8 @@ class NodeError(ShadownetError):
         super().__init__(message, parameter=parameter, fix=fix)
         self.node_said = node_said
         self.change = change
+        if change is not None and change.get("kind") == "route":
+            self.routes = ((change.get("after") or change.get("before") or {}).get("prefix", change["key"]),)
 
     def details(self) -> dict[str, Any]:
         found = {**super().details(), "node_said": self.node_said, "change": self.change}

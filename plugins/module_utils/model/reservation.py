@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .pool import Block
-from .subnet import ACTIVE
+from .subnet import ACTIVE, ERROR
 
 RESERVED, RESTING = "reserved", "resting"
 SHADOW, DYNAMIC = "shadow", "dynamic"
@@ -97,8 +97,13 @@ class Instance:
         source: ``shadow`` or ``dynamic``: where its prefix came from.
         reservation_id, ordinal: the reserved prefix that it has, None with ``dynamic`` and once the reservation ended.
         interface, next_hop: how its node reaches it; without either, its node has no route to it.
+        assign: how the instance comes by its address, see ``saga.assign``; ``mac``, ``gateway`` (its default
+            router), ``netns`` and ``instance_interface`` are for that.
+        leaving: the node that it moved away from and that may still carry it; its new one must wait.
+        leaving_revision: revision of that node's configuration that first is without it.
         wanted: False from its deletion on.
-        reason: with status ``error``: the node's words.
+        reason: the node's words, where it refused. With status ``error`` it refused this instance, which is then no
+            longer part of the node's configuration until it is created again.
         revision: revision of the node's configuration that first contains it as it is now.
     """
 
@@ -112,7 +117,13 @@ class Instance:
     node: str | None = None
     interface: str | None = None
     next_hop: str | None = None
+    assign: str = "none"
     mac: str | None = None
+    gateway: str | None = None
+    netns: str | None = None
+    instance_interface: str | None = None
+    leaving: str | None = None
+    leaving_revision: int = 0
     location: str | None = None
     security_profile: str | None = None
     status: str = ACTIVE
@@ -128,6 +139,11 @@ class Instance:
         """Whether its node has a route to it."""
         return self.node is not None and (self.interface is not None or self.next_hop is not None)
 
+    @property
+    def carried(self) -> bool:
+        """Whether its node shall have that route now."""
+        return self.routed and self.wanted and self.leaving is None and self.status != ERROR
+
 
 @dataclass(slots=True)
 class InstanceRequest:
@@ -138,6 +154,7 @@ class InstanceRequest:
         prefix_length: of a prefix that is not reserved; a reserved one has its own. None for one address.
         dynamic: may it have a prefix that was not reserved?
         pools: where such a prefix comes from; empty for all provider pools that match.
+        assign: how the instance comes by its address; ``dynamic_assign`` where it is not a reserved one.
         parameter: where the caller wrote it, for errors.
     """
 
@@ -146,7 +163,12 @@ class InstanceRequest:
     node: str | None = None
     interface: str | None = None
     next_hop: str | None = None
+    assign: str = "none"
+    dynamic_assign: str = "none"
     mac: str | None = None
+    gateway: str | None = None
+    netns: str | None = None
+    instance_interface: str | None = None
     location: str | None = None
     security_profile: str | None = None
     family: int = 4

@@ -73,7 +73,5 @@ def open_assigner(name: str, **options: Any) -> Assigner:
         InvalidInput: there is none of that name.
     """
     if name not in ASSIGNERS:
-        raise InvalidInput(
-            f"'{name}' is not known.", parameter="assign", fix=f"Choose one of {', '.join(ASSIGNERS)}."
-        )
+        raise InvalidInput(f"'{name}' is not known.", parameter="assign", fix=f"Choose one of {', '.join(ASSIGNERS)}.")
     return ASSIGNERS[name](**options)

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -102,9 +102,11 @@ class Desk:
         with self.ledger.transaction("test") as transaction:
             return desired_config(transaction, node)
 
-    def answer(self, node: str, revision: int, ok: bool = True, message: str | None = None) -> Answer:
+    def answer(
+        self, node: str, revision: int, ok: bool = True, message: str | None = None, routes: Sequence[str] = ()
+    ) -> Answer:
         with self.ledger.transaction("test") as transaction:
-            return node_result(transaction, node, revision, ok, message)
+            return node_result(transaction, node, revision, ok, message, routes)
 
     def subnets(self) -> dict[str, dict[str, Any]]:
         """All subnets by name, as they are shown."""

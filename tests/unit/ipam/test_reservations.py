@@ -197,7 +197,59 @@ def test_an_instance_that_moves_leaves_its_old_node(shadow: Desk) -> None:
     old, new = shadow.desired("fe1"), shadow.desired("fe2")
     assert old.node.revision == before + 1
     assert [route.type for route in old.config.routes] == ["blackhole"]
+    assert [route.type for route in new.config.routes] == ["blackhole"], "the old node may still have it"
+    assert old.instances[0]["leaving"] == "fe1"
+    shadow.answer("fe2", new.node.revision)
+    assert shadow.desired("fe2").instances[0]["status"] == "pending"
+    left = shadow.answer("fe1", old.node.revision).instances[0].after
+    assert (left["status"], left["leaving"]) == ("pending", None)
+    new = shadow.desired("fe2")
     assert new.config.routes[-1].interface == "tap9"
+    assert shadow.answer("fe2", new.node.revision).instances[0].after["status"] == "active"
+
+
+def test_an_instance_that_moves_and_is_deleted_waits_for_both_nodes(shadow: Desk) -> None:
+    shadow.reserve(web(1))
+    shadow.create("web-1", node="fe1", interface="tap1")
+    shadow.answer("fe1", shadow.desired("fe1").node.revision)
+    shadow.create("web-1", node="fe2", interface="tap9")
+    shadow.delete("web-1")
+    shadow.answer("fe2", shadow.desired("fe2").node.revision)
+    assert shadow.occupied("s")[0] == ("10.200.0.0/32", "instance")
+    shadow.answer("fe1", shadow.desired("fe1").node.revision)
+    assert shadow.occupied("s")[0] == ("10.200.0.0/32", "instance")
+    shadow.answer("fe2", shadow.desired("fe2").node.revision)
+    assert shadow.occupied("s")[0] == ("10.200.0.0/32", "quarantine")
+
+
+def test_an_instance_that_moves_and_comes_back_has_never_left(shadow: Desk) -> None:
+    shadow.reserve(web(1))
+    shadow.create("web-1", node="fe1", interface="tap1")
+    shadow.create("web-1", node="fe2", interface="tap9")
+    shadow.create("web-1", node="fe1", interface="tap1")
+    back = shadow.desired("fe1")
+    assert back.instances[0]["leaving"] is None
+    assert back.config.routes[-1].interface == "tap1"
+    assert [route.type for route in shadow.desired("fe2").config.routes] == ["blackhole"]
+    assert shadow.answer("fe1", back.node.revision).instances[0].after["status"] == "active"
+
+
+def test_what_a_node_refuses_is_set_aside_alone_until_it_is_created_again(shadow: Desk) -> None:
+    shadow.reserve(web(2))
+    shadow.create("web-1", node="fe1", interface="tap1")
+    shadow.create("web-2", node="fe1", interface="tap2")
+    answer = shadow.answer("fe1", shadow.desired("fe1").node.revision, False, "no tap1", ["10.200.0.0/32"])
+    assert [(one.after["name"], one.after["status"]) for one in answer.instances] == [("web-1", "error")]
+    desired = shadow.desired("fe1")
+    assert [route.interface for route in desired.config.routes] == [None, "tap2"]
+    assert [one.instance.name for one in shadow.answer("fe1", desired.node.revision).instances] == ["web-2"]
+    again = shadow.create("web-1", node="fe1", interface="tap1")
+    assert (again.instance.status, again.instance.reason) == ("pending", None)
+    desired = shadow.desired("fe1")
+    assert [route.interface for route in desired.config.routes] == [None, "tap1", "tap2"]
+    shadow.answer("fe1", desired.node.revision, False, "unreachable")
+    assert shadow.desired("fe1").instances[0]["status"] == "pending"
+    assert shadow.desired("fe1").instances[0]["reason"] == "unreachable"
 
 
 def test_a_lending_pool_gives_free_space_then_what_is_least_certain_and_begins_last(desk: Desk) -> None:
