@@ -21,7 +21,7 @@ class ActionModule(LedgerAction):
         items = [{key: value for key, value in item.items() if value is not None} for item in options["reservations"]]
         with ledger.transaction(actor, check=check) as transaction:
             if options["state"] == "present":
-                found = reserve(transaction, read_reservations(items, transaction.now))
+                found = reserve(transaction, read_reservations(items))
             else:
                 found = withdraw(transaction, read_names(items))
             warnings = clock_warnings(transaction.clock_behind)

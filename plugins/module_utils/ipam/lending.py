@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from ..ledger.rows import to_json
 from ..ledger.transaction import Transaction
 from ..model.pool import Block, Pool
-from ..model.reservation import Reservation
+from ..model.reservation import RESERVED, Reservation, Reserved
 from ..model.subnet import Request
 from .matching import bandwidth_refused, place_refused
-from .reserved import end
+from .reserved import blocks, finish, show, told, touch
 
 Find = Callable[[Transaction, Pool, Request], Block | None]
 
@@ -18,7 +19,11 @@ Find = Callable[[Transaction, Pool, Request], Block | None]
 def borrow(
     transaction: Transaction, request: Request, pools: Sequence[Pool], find: Find
 ) -> tuple[tuple[Pool, Block] | None, list[tuple[str, str]]]:
-    """Space of a shadow pool that lends: free space of any first, then that of reservations that nobody came for.
+    """Space of a shadow pool that lends: free space of any first, then what is reserved and no instance has.
+
+    Reservations that no instance came for give first, then the others of what is idle; of these the least certain
+    first, then those that begin last. Of each, only those prefixes go that lie in the block which the request gets; a
+    reservation that has none left ends.
 
     Args:
         pools: that the request may mean.
@@ -27,10 +32,11 @@ def borrow(
     Returns:
         Pool and block, or None; and for every lending pool why not.
     """
-    lending = [pool for pool in pools if pool.kind == "shadow" and pool.lend]
     refusals = []
     fitting = []
-    for pool in lending:
+    for pool in pools:
+        if pool.kind != "shadow" or not pool.lend:
+            continue
         reason = place_refused(pool, request) or bandwidth_refused(pool, request.bandwidth or 0)
         if reason is None:
             fitting.append(pool)
@@ -40,24 +46,60 @@ def borrow(
         block = find(transaction, pool, request)
         if block is not None:
             return (pool, block), refusals
-    for pool in fitting:
-        for item in _unclaimed(transaction, pool, request.family):
-            end(transaction, item, "reservation.reclaimed")
-            block = find(transaction, pool, request)
-            if block is not None:
-                return (pool, block), refusals
-        refusals.append((pool.name, "no room: it lends, but is full of what is in use"))
-    return None, refusals
+    found = _reclaim(transaction, request, fitting, find)
+    if found is None:
+        refusals += [(pool.name, "no room: it lends, but is full of what is in use") for pool in fitting]
+    return found, refusals
 
 
-def _unclaimed(transaction: Transaction, pool: Pool, family: int) -> list[Reservation]:
-    """Reservations in a pool of which no instance has anything: the least certain first, then those that begin last."""
-    counts = transaction.count_reserved()
-    found = [
-        item
-        for item in transaction.reservations(
-            "family = ? AND id IN (SELECT reservation_id FROM reserved WHERE pool_id = ?)", (family, pool.id)
-        )
-        if not counts.get(item.id, {}).get("active")
-    ]
-    return sorted(found, key=lambda item: (item.confidence or 0.0, -item.starts_at, -item.id))
+def _reclaim(
+    transaction: Transaction, request: Request, pools: Sequence[Pool], find: Find
+) -> tuple[Pool, Block] | None:
+    """Sets free, in memory, one reservation's idle prefixes after the other until the request fits; then takes back
+    what it does not need."""
+    freed: list[tuple[Reservation, Pool, list[Reserved]]] = []
+    found: tuple[Pool, Block] | None = None
+    queue = transaction.idle_reservations([pool.id for pool in pools], request.family) if pools else []
+    for reservation_id, pool_id in queue:
+        item = transaction.reservations("id = ?", (reservation_id,))[0]
+        pool = transaction.pool_of(pool_id)
+        idle = [one for one in transaction.reserved_of(reservation_id, RESERVED) if one.pool_id == pool_id]
+        freed.append((item, pool, idle))
+        for block in blocks(idle):
+            transaction.free_space(pool, block.family).give(block.start, block.prefix_length)
+        wanted = find(transaction, pool, request)
+        if wanted is not None:
+            found = pool, wanted
+            break
+    for item, pool, idle in freed:
+        needed = [one for one in idle if found is not None and pool is found[0] and _overlap(one.block, found[1])]
+        gone = {one.ordinal for one in needed}
+        free = transaction.free_space(pool, request.family)
+        for block in blocks(one for one in idle if one.ordinal not in gone):
+            around = free.enclosing(block.start, block.prefix_length)
+            free.take(block.start, block.prefix_length, block.prefix_length if around is None else around)
+        if needed:
+            _give_up(transaction, item, pool, needed)
+    return found
+
+
+def _give_up(transaction: Transaction, item: Reservation, pool: Pool, needed: Sequence[Reserved]) -> None:
+    """Takes prefixes, whose space is handed out already, away from a reservation; without any left it ends."""
+    held = transaction.reserved_of(item.id)
+    before = show(transaction, item, held)
+    transaction.drop_reserved(needed)
+    for one in needed:
+        transaction.vacate(pool.routing_domain_id, one.block)
+    if len(held) == len(needed):
+        finish(transaction, item, "reservation.reclaimed", before)
+        return
+    item.instances = max(0, item.instances - len(needed))
+    item.updated_at = transaction.now
+    transaction.save_reservation(item)
+    touch(transaction, item)
+    after = show(transaction, item)
+    transaction.event("reservation.reclaimed", "reservation", item.name, to_json(told(before)), to_json(told(after)))
+
+
+def _overlap(one: Block, other: Block) -> bool:
+    return one.start <= other.last and other.start <= one.last

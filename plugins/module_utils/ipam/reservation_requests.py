@@ -31,21 +31,45 @@ OPTIONS = (
 )
 MOST_INSTANCES = 1_000_000
 _NAMES = ("node", "location", "security_profile", "forecast_id")
+_LAST_YEAR = 9000
 _TIME_FIX = "Write it with its zone, like 2026-11-21T18:00:00Z or 2026-11-21T19:00:00+01:00."
 
 
-def read_reservations(items: Sequence[Any], now: int, parameter: str = "reservations") -> list[ReservationRequest]:
+def read_reservations(items: Sequence[Any], parameter: str = "reservations") -> list[ReservationRequest]:
     """Checks a list of reservations.
 
-    Args:
-        now: milliseconds since the epoch; when a reservation begins that does not say it.
-
     Raises:
-        InvalidInput: naming the place, for example ``reservations[2].expires_at``; also for a key that is there twice.
+        InvalidInput: naming the place, for example ``reservations[2].expires_at``; also for a key that is there twice,
+            and for an instance that is predicted twice at a time.
     """
-    requests = [_read(item, now, f"{parameter}[{index}]") for index, item in enumerate(items)]
-    check_distinct([request.name for request in requests], parameter)
+    requests = [_read(item, f"{parameter}[{index}]") for index, item in enumerate(items)]
+    seen: dict[str, str] = {}
+    for request in requests:
+        if request.name in seen:
+            raise InvalidInput(
+                f"'{request.name}' is the name of {seen[request.name]} too.",
+                parameter=f"{request.parameter}.name",
+                fix="Give each a name of its own; without one, a reservation is named like its workload.",
+            )
+        seen[request.name] = request.parameter
+    _check_predicted(requests)
     return requests
+
+
+def _check_predicted(requests: Sequence[ReservationRequest]) -> None:
+    """An instance can be predicted in several windows, but not twice for the same time and family."""
+    found: dict[tuple[str, int], list[ReservationRequest]] = {}
+    for request in requests:
+        for name in request.instance_names:
+            others = found.setdefault((name, request.family), [])
+            for other in others:
+                if (request.starts_at or 0) < other.expires_at and (other.starts_at or 0) < request.expires_at:
+                    raise InvalidInput(
+                        f"predicts instance '{name}', which {other.parameter} does for an overlapping time.",
+                        parameter=f"{request.parameter}.instance_names",
+                        fix="Name each instance once, or let the one reservation begin when the other ends.",
+                    )
+            others.append(request)
 
 
 def read_names(items: Sequence[Any], parameter: str = "reservations") -> list[str]:
@@ -70,26 +94,24 @@ def parse_time(value: Any, parameter: str) -> int:
             found = datetime.fromisoformat(value.strip())
         except ValueError:
             found = None
-    if not isinstance(found, datetime):
+    if not isinstance(found, datetime) or not 1970 < found.year < _LAST_YEAR:
         raise InvalidInput(f"'{value}' is not a time.", parameter=parameter, fix=_TIME_FIX)
     if found.tzinfo is None:
         raise InvalidInput(f"'{value}' has no zone.", parameter=parameter, fix=_TIME_FIX)
     return round(found.astimezone(UTC).timestamp() * 1000)
 
 
-def _read(data: Any, now: int, parameter: str) -> ReservationRequest:
+def _read(data: Any, parameter: str) -> ReservationRequest:
     data = check_options(data, OPTIONS, parameter)
     given = {key: value for key, value in data.items() if value is not None}
     workload = check_name(given.get("workload"), f"{parameter}.workload")
     family, length = _size(given, parameter)
     if "expires_at" not in given:
         raise InvalidInput("is required.", parameter=f"{parameter}.expires_at", fix=_TIME_FIX)
-    starts_at = parse_time(given["starts_at"], f"{parameter}.starts_at") if "starts_at" in given else now
+    starts_at = parse_time(given["starts_at"], f"{parameter}.starts_at") if "starts_at" in given else None
     expires_at = parse_time(given["expires_at"], f"{parameter}.expires_at")
-    if expires_at <= starts_at:
-        raise InvalidInput(
-            "is not after starts_at." if "starts_at" in given else "is past.", parameter=f"{parameter}.expires_at"
-        )
+    if starts_at is not None and expires_at <= starts_at:
+        raise InvalidInput("is not after starts_at.", parameter=f"{parameter}.expires_at")
     instances = integer(given.get("instances", 1), f"{parameter}.instances", 0, MOST_INSTANCES)
     predicted = name_list(given.get("instance_names"), f"{parameter}.instance_names")
     if len(predicted) > instances:

@@ -1,37 +1,66 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Shadow reservations: pre-allocated, made larger and smaller by a newer forecast, ended by time."""
+"""Shadow reservations: pre-allocated, made larger and smaller by a newer forecast, ended by time or by its silence."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
-from ..ledger.addresses import split_range
 from ..ledger.rows import to_json
 from ..ledger.transaction import Transaction
-from ..model.errors import AllocationRefused, Conflict
-from ..model.pool import DEFAULT_ROUTING_DOMAIN, FAMILY_BITS, Block, Pool
-from ..model.reservation import RESERVED, RESTING, Reservation, ReservationRequest, Reserved
+from ..model.errors import Conflict, InvalidInput
+from ..model.pool import FAMILY_BITS, Block
+from ..model.reservation import RESERVED, Reservation, ReservationRequest, Reserved
 from .hold import refuse_held
 from .lifecycle import expire
-from .matching import profile_refused
-from .pools import named_pool
-from .reserved import Outcome, drop, end, show, touch
-from .strategies import STRATEGIES
+from .reserve_space import Caps, find_space
+from .reserved import Outcome, drop, end, show, told, touch
+
+NOTHING, SAME_WORKLOADS, EVERYTHING = "nothing", "workloads", "everything"
+"""What of the reservations that a call does not name it ends: nothing; those of the workloads that it names; all."""
 
 
-def reserve(transaction: Transaction, requests: Sequence[ReservationRequest]) -> list[Outcome]:
+def reserve(
+    transaction: Transaction, requests: Sequence[ReservationRequest], *, others: str = NOTHING
+) -> list[Outcome]:
     """Makes every reservation as asked: a new one gets its prefixes, one that is there grows, shrinks or moves in time.
 
-    Shrinking takes prefixes that no instance has; those of active instances go when the instances do.
+    Shrinking takes prefixes that no instance has; those of active instances go when the instances do. What is to end
+    or to shrink does so first, so that what grows finds its space.
+
+    Args:
+        others: ``NOTHING``, ``SAME_WORKLOADS`` or ``EVERYTHING``: which reservations that are not named here end.
+
+    Returns:
+        An outcome for each request, in their order, then one for each other reservation that ended.
 
     Raises:
-        AllocationRefused: no shadow pool can serve one; it says for every pool why.
+        AllocationRefused: the shadow pools cannot serve one; it says for every pool why.
         Conflict: a reservation of that name is of another workload, size, family or place.
+        InvalidInput: all that is asked for is past, or nothing is asked for and everything else would end.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
     refuse_held(transaction)
+    if not requests and others != NOTHING:
+        raise InvalidInput(
+            "is empty, and every reservation would end.",
+            parameter="reservations",
+            fix="Name what shall end, with state=absent.",
+        )
+    over = [request for request in requests if request.expires_at <= transaction.now]
+    if over and len(over) == len(requests):
+        raise InvalidInput(
+            "is past." if len(over) == 1 else "is past, and so is that of all the others.",
+            parameter=f"{over[0].parameter}.expires_at",
+            fix="Reserve for a time to come: run the forecast again.",
+        )
     expire(transaction, limit=None)
-    return [_reserve(transaction, request) for request in requests]
+    ended = [end(transaction, item, "reservation.superseded") for item in _others(transaction, requests, others)]
+    caps = Caps(transaction)
+    drafts = [_Draft(transaction, request) for request in requests]
+    for draft in drafts:
+        draft.shrink()
+    return [draft.finish(caps) for draft in drafts] + ended
 
 
 def withdraw(transaction: Transaction, names: Sequence[str]) -> list[Outcome]:
@@ -45,51 +74,116 @@ def withdraw(transaction: Transaction, names: Sequence[str]) -> list[Outcome]:
     ]
 
 
-def _reserve(transaction: Transaction, request: ReservationRequest) -> Outcome:
-    item = transaction.reservation_named(request.name)
-    before = None
-    if item is None:
-        item = Reservation(
-            name=request.name,
-            workload=request.workload,
-            family=request.family,
-            prefix_length=request.prefix_length,
-            instances=0,
-            starts_at=request.starts_at,
-            expires_at=request.expires_at,
-            pools=list(request.pools),
-            node=request.node,
-            location=request.location,
-            security_profile=request.security_profile,
-            created_at=transaction.now,
-        )
-    else:
-        before = show(transaction, item)
-        _check_same(item, request)
-    item.instances = request.instances
-    item.starts_at, item.expires_at = request.starts_at, request.expires_at
-    item.confidence, item.forecast_id = request.confidence, request.forecast_id
-    item.pools = list(request.pools)
-    if before is None:
+def _others(transaction: Transaction, requests: Sequence[ReservationRequest], others: str) -> list[Reservation]:
+    if others == NOTHING:
+        return []
+    named = {request.name for request in requests}
+    workloads = {request.workload for request in requests}
+    return [
+        item
+        for item in transaction.reservations()
+        if item.name not in named and (others == EVERYTHING or item.workload in workloads)
+    ]
+
+
+class _Draft:
+    """One reservation on its way to what is asked for."""
+
+    def __init__(self, transaction: Transaction, request: ReservationRequest) -> None:
+        self._transaction, self._request = transaction, request
+        # A window that is over is not made any more; one that was there has expired.
+        self.over = request.expires_at <= transaction.now
+        found = None if self.over else transaction.reservation_named(request.name)
+        self.item = found or _new(transaction, request)
+        self.before = None if found is None else show(transaction, found)
+        if found is not None:
+            _check_same(found, request)
+            _check_pools(transaction, found, request)
+        self._apply()
+
+    def _apply(self) -> None:
+        item, request = self.item, self._request
+        item.instances = request.instances
+        if request.starts_at is not None:
+            item.starts_at = request.starts_at
+        item.expires_at = request.expires_at
+        if item.expires_at <= item.starts_at:
+            raise InvalidInput(
+                f"is not after the time at which '{item.name}' begins.", parameter=f"{request.parameter}.expires_at"
+            )
+        item.confidence, item.forecast_id = request.confidence, request.forecast_id
+        item.pools = list(request.pools)
+
+    def shrink(self) -> None:
+        """Takes away what is too much and idle: unnamed prefixes before named ones, the last ones first."""
+        if self.before is None:
+            return
+        held = self._transaction.reserved_of(self.item.id)
+        surplus = len(held) - self.item.instances
+        if surplus > 0:
+            names = set(self._request.instance_names)
+            idle = [one for one in reversed(held) if one.state == RESERVED]
+            idle.sort(key=lambda one: one.predicted in names)
+            drop(self._transaction, idle[:surplus])
+
+    def finish(self, caps: Caps) -> Outcome:
+        """Gives it what it lacks, maps the names, and stores it."""
+        transaction, item, before = self._transaction, self.item, self.before
+        if self.over:
+            return Outcome(item.name, None, None, over=True)
+        if before is None:
+            transaction.save_reservation(item)
+        held = transaction.reserved_of(item.id)
+        if len(held) < item.instances:
+            held += self._grow(held, caps)
+        _name(transaction, item, held, self._request.instance_names)
+        after = show(transaction, item)
+        if after == before:
+            return Outcome(item.name, before, after)
+        item.updated_at = transaction.now
         transaction.save_reservation(item)
-    held = transaction.reserved_of(item.id)
-    usable = [one for one in held if one.state != RESTING]
-    if len(held) < item.instances:
-        _grow(transaction, item, held, request)
-    elif len(held) > item.instances:
-        idle = [one for one in reversed(usable) if one.state == RESERVED]
-        drop(transaction, idle[: len(held) - item.instances])
-    _name(transaction, item, request.instance_names)
-    after = show(transaction, item)
-    if after == before:
+        if (before["blocks"] if before else []) != after["blocks"]:
+            touch(transaction, item)
+        kind = "reservation.made" if before is None else "reservation.changed"
+        sides = (None if before is None else to_json(told(before)), to_json(told(after)))
+        transaction.event(kind, "reservation", item.name, *sides)
         return Outcome(item.name, before, after)
-    item.updated_at = transaction.now
-    transaction.save_reservation(item)
-    if before is None or before["blocks"] != after["blocks"]:
-        touch(transaction, item)
-    kind = "reservation.made" if before is None else "reservation.changed"
-    transaction.event(kind, "reservation", item.name, None if before is None else to_json(before), to_json(after))
-    return Outcome(item.name, before, after)
+
+    def _grow(self, held: Sequence[Reserved], caps: Caps) -> list[Reserved]:
+        transaction, item = self._transaction, self.item
+        used = {one.ordinal for one in held}
+        ordinals = (number for number in range(item.instances + len(held)) if number not in used)
+        size = 1 << (FAMILY_BITS[item.family] - item.prefix_length)
+        new: list[Reserved] = []
+        for pool, found in find_space(transaction, item, held, self._request, caps):
+            starts = [start for block in sorted(found) for start in range(block.start, block.last + 1, size)]
+            new += [
+                Reserved(item.id, next(ordinals), pool.id, Block(item.family, start, item.prefix_length), None)
+                for start in starts
+            ]
+            pool.cursors[item.family] = (starts[-1] + size) % (1 << FAMILY_BITS[item.family])
+            transaction.touch_pool(pool)
+            caps.note(pool, item, len(starts))
+        transaction.add_reserved(new)
+        for one in new:
+            transaction.occupy(transaction.pool_of(one.pool_id), one.block, "reservation", holder_id=item.id)
+        return new
+
+
+def _new(transaction: Transaction, request: ReservationRequest) -> Reservation:
+    return Reservation(
+        name=request.name,
+        workload=request.workload,
+        family=request.family,
+        prefix_length=request.prefix_length,
+        instances=0,
+        starts_at=transaction.now if request.starts_at is None else request.starts_at,
+        expires_at=request.expires_at,
+        node=request.node,
+        location=request.location,
+        security_profile=request.security_profile,
+        created_at=transaction.now,
+    )
 
 
 def _check_same(item: Reservation, request: ReservationRequest) -> None:
@@ -104,151 +198,28 @@ def _check_same(item: Reservation, request: ReservationRequest) -> None:
             )
 
 
-def _name(transaction: Transaction, item: Reservation, names: Sequence[str]) -> None:
+def _check_pools(transaction: Transaction, item: Reservation, request: ReservationRequest) -> None:
+    """Prefixes that were reserved stay where they are, so that the pools which are asked for must be theirs too."""
+    there = {transaction.pool_of(number).name for number in transaction.pools_reserved(item.id)}
+    outside = sorted(there - set(request.pools)) if request.pools else []
+    if outside:
+        raise Conflict(
+            f"reservation '{item.name}' has prefixes in pool {', '.join(outside)}, which is not asked for.",
+            parameter=f"{request.parameter}.pools",
+            fix="Name that pool too, remove the reservation first, or use another name.",
+        )
+
+
+def _name(transaction: Transaction, item: Reservation, held: Sequence[Reserved], names: Sequence[str]) -> None:
     """Maps predicted names to prefixes; a name that had a prefix keeps it, and an active prefix its instance's name."""
-    held = transaction.reserved_of(item.id)
-    kept = {one.predicted for one in held if one.predicted in names or one.state != RESERVED}
-    waiting = [name for name in names if name not in kept]
-    for one in held:
-        if one.state != RESERVED or one.predicted in names:
+    asked = set(names)
+    # An instance that is there already needs no second prefix.
+    asked -= transaction.instance_names_of(item.id) if asked else set()
+    kept = {one.predicted for one in held if one.predicted in asked}
+    waiting = deque(name for name in names if name in asked and name not in kept)
+    for one in sorted(held, key=lambda one: one.ordinal):
+        if one.state != RESERVED or one.predicted in asked:
             continue
-        wanted = waiting.pop(0) if waiting else None
+        wanted = waiting.popleft() if waiting else None
         if wanted != one.predicted:
             transaction.predict(one, wanted)
-
-
-# Space
-
-
-def _grow(transaction: Transaction, item: Reservation, held: Sequence[Reserved], request: ReservationRequest) -> None:
-    count = item.instances - len(held)
-    used = {one.ordinal for one in held}
-    ordinals = [number for number in range(item.instances + len(held)) if number not in used][:count]
-    refusals: list[tuple[str, str]] = []
-    for pool in _order(_pools(transaction, request), held):
-        reason = _unsuited(pool, request) or _capped(transaction, pool, item, count)
-        if reason is None:
-            found = _find(transaction, pool, item, held, count)
-            if found is not None:
-                _take(transaction, pool, item, ordinals, found)
-                return
-            reason = f"no room: {count} prefixes of /{item.prefix_length} are not free in it"
-        refusals.append((pool.name, reason))
-    raise AllocationRefused(
-        f"no shadow pool can serve reservation '{item.name}'", pools=refusals, parameter=request.parameter
-    )
-
-
-def _pools(transaction: Transaction, request: ReservationRequest) -> list[Pool]:
-    if request.pools:
-        place = f"{request.parameter}.pools"
-        return [named_pool(transaction, name, place) for name in request.pools]
-    return [pool for pool in transaction.pools().values() if pool.kind == "shadow"]
-
-
-def _order(pools: Sequence[Pool], held: Sequence[Reserved]) -> list[Pool]:
-    """Those first from which the reservation has something already."""
-    own = {one.pool_id for one in held}
-    return sorted(pools, key=lambda pool: pool.id not in own)
-
-
-def _unsuited(pool: Pool, request: ReservationRequest) -> str | None:
-    if pool.kind != "shadow":
-        return "kind: it is a provider pool, for requests"
-    if not request.pools and pool.routing_domain != DEFAULT_ROUTING_DOMAIN:
-        return f"routing_domain: it is in {pool.routing_domain}; name it in pools to draw from it"
-    lengths = [prefix.prefix_length for prefix in pool.prefixes if prefix.family == request.family]
-    if not lengths:
-        return f"family: it has no IPv{request.family} prefix"
-    if request.prefix_length <= min(lengths):
-        return f"prefix_length: /{request.prefix_length} would take a whole prefix of it, and its floor with it"
-    if request.location is not None and request.location != pool.location:
-        return f"location: it is {f'in {pool.location}' if pool.location else 'without one'}, not in {request.location}"
-    return profile_refused(pool, request.security_profile)
-
-
-def _capped(transaction: Transaction, pool: Pool, item: Reservation, count: int) -> str | None:
-    """Why the workload may not hold so much of the pool."""
-    if pool.workload_cap is None:
-        return None
-    total = sum(prefix.size for prefix in pool.prefixes if prefix.family == item.family)
-    total -= transaction.excluded_size(pool, item.family)
-    size = 1 << (FAMILY_BITS[item.family] - item.prefix_length)
-    held = transaction.workload_size(pool, item.family, item.workload)
-    if held + count * size <= pool.workload_cap * total:
-        return None
-    return (
-        f"workload_cap: workload {item.workload} holds {held} of {total} addresses, and {count * size} more would be "
-        f"over {pool.workload_cap:.0%}"
-    )
-
-
-def _find(
-    transaction: Transaction, pool: Pool, item: Reservation, held: Sequence[Reserved], count: int
-) -> list[Block] | None:
-    """Blocks for ``count`` prefixes, taken out of the free space: in one run, else in as few pieces as possible."""
-    free = transaction.free_space(pool, item.family)
-    bits, length = FAMILY_BITS[item.family], item.prefix_length
-    size = 1 << (bits - length)
-    behind = max((one.block.last + 1 for one in held if one.pool_id == pool.id), default=None)
-    if behind is not None:
-        run = list(split_range(item.family, behind, behind + count * size - 1)) if behind < 1 << bits else []
-        if run and _take_all(transaction, pool, run):
-            return run
-    # The least aligned block that holds the whole run; the run begins where it begins.
-    around = length - (count - 1).bit_length()
-    if around >= 0:
-        choice = STRATEGIES[pool.strategy](free, around, pool.cursors[item.family])
-        if choice is not None:
-            run = list(split_range(item.family, choice.start, choice.start + count * size - 1))
-            if _take_all(transaction, pool, run):
-                return run
-    return _pieces(transaction, pool, item, count)
-
-
-def _take_all(transaction: Transaction, pool: Pool, wanted: Sequence[Block]) -> bool:
-    free = transaction.free_space(pool, wanted[0].family)
-    found = [free.enclosing(block.start, block.prefix_length) for block in wanted]
-    if None in found:
-        return False
-    for block in wanted:
-        around = free.enclosing(block.start, block.prefix_length)  # an earlier one may have split it
-        free.take(block.start, block.prefix_length, around if around is not None else block.prefix_length)
-    return True
-
-
-def _pieces(transaction: Transaction, pool: Pool, item: Reservation, count: int) -> list[Block] | None:
-    free = transaction.free_space(pool, item.family)
-    taken: list[Block] = []
-    left = count
-    while left:
-        length = item.prefix_length - (left.bit_length() - 1)
-        while length <= item.prefix_length:
-            choice = STRATEGIES["first_fit"](free, length, 0) if length >= 0 else None
-            if choice is not None:
-                break
-            length += 1
-        else:
-            for block in taken:
-                free.give(block.start, block.prefix_length)
-            return None
-        free.take(choice.start, length, choice.free_length)
-        taken.append(Block(item.family, choice.start, length))
-        left -= 1 << (item.prefix_length - length)
-    return taken
-
-
-def _take(
-    transaction: Transaction, pool: Pool, item: Reservation, ordinals: Sequence[int], found: Sequence[Block]
-) -> None:
-    size = 1 << (FAMILY_BITS[item.family] - item.prefix_length)
-    starts = [start for block in sorted(found) for start in range(block.start, block.last + 1, size)]
-    new = [
-        Reserved(item.id, ordinal, pool.id, Block(item.family, start, item.prefix_length), None)
-        for ordinal, start in zip(ordinals, starts, strict=True)
-    ]
-    transaction.add_reserved(new)
-    for one in new:
-        transaction.occupy(pool, one.block, "reservation", holder_id=item.id)
-    pool.cursors[item.family] = (starts[-1] + size) % (1 << FAMILY_BITS[item.family])
-    transaction.touch_pool(pool)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -14,18 +15,60 @@ from ..model.reservation import RESERVED, Reservation, Reserved
 from ..model.subnet import ACTIVE
 from .space import give_back
 
+_MAPPING = ("prefixes", "blocks", "begun", "status", "active")
+"""What ``Outcome.difference`` does not compare as options."""
+
 
 class Outcome(NamedTuple):
-    """A reservation, what it was before (None: not there) and what it is now (None: gone), as ``show`` has it."""
+    """A reservation, what it was before (None: not there) and what it is now (None: gone), as ``show`` has it.
+
+    ``over`` says that its time is past, so that nothing was done for it.
+    """
 
     name: str
     before: dict[str, Any] | None
     after: dict[str, Any] | None
+    over: bool = False
 
     @property
     def changed(self) -> bool:
         """Did the call change anything?"""
         return self.before != self.after
+
+    def difference(self) -> dict[str, Any] | None:
+        """What the call changed, None if nothing: ``added`` and ``removed`` prefixes as the fewest blocks, and
+        ``options`` with their values before and after."""
+        if not self.changed:
+            return None
+        before, after = self.before or {}, self.after or {}
+        old, new = ({one["cidr"] for one in side.get("prefixes", ())} for side in (before, after))
+        names = [{one["cidr"]: one["instance"] for one in side.get("prefixes", ())} for side in (before, after)]
+        both = self.before is not None and self.after is not None
+        return {
+            "name": self.name,
+            "change": "made" if self.before is None else "ended" if self.after is None else "changed",
+            "instances": {"before": before.get("instances", 0), "after": after.get("instances", 0)},
+            "added": _merged(after, new - old),
+            "removed": _merged(before, old - new),
+            "options": {
+                key: {"before": before[key], "after": after[key]}
+                for key in sorted(after)
+                if both and key not in _MAPPING and before[key] != after[key]
+            },
+            "renamed": sum(name != names[1][cidr] for cidr, name in names[0].items() if cidr in names[1]),
+        }
+
+
+def _merged(side: dict[str, Any], cidrs: set[str]) -> list[str]:
+    """Some of a shown reservation's prefixes as the fewest blocks."""
+    found = []
+    for one in side.get("prefixes", ()):
+        if one["cidr"] in cidrs:
+            address, length = one["cidr"].split("/")
+            family = 6 if ":" in address else 4
+            text = socket.inet_pton(socket.AF_INET6 if family == 6 else socket.AF_INET, address)
+            found.append(Block(family, int.from_bytes(text, "big"), int(length)))
+    return [format_block(block) for block in merged(found)]
 
 
 def end(transaction: Transaction, item: Reservation, kind: str) -> Outcome:
@@ -34,17 +77,34 @@ def end(transaction: Transaction, item: Reservation, kind: str) -> Outcome:
     Args:
         kind: of the audit event.
     """
-    before = show(transaction, item)
-    drop(transaction, [one for one in transaction.reserved_of(item.id) if one.state == RESERVED])
+    held = transaction.reserved_of(item.id)
+    before = show(transaction, item, held)
+    drop(transaction, [one for one in held if one.state == RESERVED])
+    return finish(transaction, item, kind, before)
+
+
+def finish(transaction: Transaction, item: Reservation, kind: str, before: dict[str, Any]) -> Outcome:
+    """Removes a reservation whose idle prefixes were given back already."""
     transaction.delete_reservation(item)
-    touch(transaction, item)
-    transaction.event(kind, "reservation", item.name, to_json(before), None)
+    if before["prefixes"]:
+        touch(transaction, item)
+    transaction.event(kind, "reservation", item.name, to_json(told(before)), None)
     return Outcome(item.name, before, None)
 
 
-def show(transaction: Transaction, item: Reservation) -> dict[str, Any]:
-    """A reservation as modules and HTTP return it."""
-    held = transaction.reserved_of(item.id)
+def told(shown: dict[str, Any]) -> dict[str, Any]:
+    """A reservation as the audit trail keeps it: without what follows from the time."""
+    return {key: value for key, value in shown.items() if key not in ("begun", "status")}
+
+
+def show(transaction: Transaction, item: Reservation, held: Sequence[Reserved] | None = None) -> dict[str, Any]:
+    """A reservation as modules and HTTP return it.
+
+    Args:
+        held: its prefixes, by ordinal, where the caller has them.
+    """
+    if held is None:
+        held = transaction.reserved_of(item.id)
     begun = item.starts_at <= transaction.now
     active = sum(one.state == ACTIVE for one in held)
     return {
@@ -57,7 +117,7 @@ def show(transaction: Transaction, item: Reservation) -> dict[str, Any]:
         "active": active,
         "prefix_length": item.prefix_length,
         "family": f"ipv{item.family}",
-        "pool": transaction.pool_of(held[0].pool_id).name if held else None,
+        "pools": list(item.pools),
         "node": item.node,
         "location": item.location,
         "security_profile": item.security_profile,
@@ -81,15 +141,15 @@ def show(transaction: Transaction, item: Reservation) -> dict[str, Any]:
 
 def blocks(held: Iterable[Reserved]) -> list[Block]:
     """The fewest aligned blocks that make up the prefixes: where the inactive routes go."""
-    return merged(sorted(item.block for item in held))
+    return merged(item.block for item in held)
 
 
-def merged(held: Iterable[Block]) -> list[Block]:
-    """The same, of prefixes in order of address."""
+def merged(prefixes: Iterable[Block]) -> list[Block]:
+    """The fewest aligned blocks that make up disjoint prefixes."""
     found: list[Block] = []
     run: list[int] = []
     family = 4
-    for one in held:
+    for one in sorted(prefixes):
         if run and (one.family != family or one.start != run[1] + 1):
             found += split_range(family, *run)
             run = []
@@ -112,5 +172,5 @@ def touch(transaction: Transaction, item: Reservation) -> None:
     if item.node is None:
         return
     transaction.next_revision(item.node)
-    for pool_id in {one.pool_id for one in transaction.reserved_of(item.id)}:
+    for pool_id in transaction.pools_reserved(item.id):
         transaction.add_floor(item.node, pool_id)

@@ -216,7 +216,9 @@ class Shadow:
 
     def reserved_for(self, name: str) -> list[Reserved]:
         """Prefixes that are predicted for an instance of that name."""
-        rows = self._store.execute(f"SELECT {_RESERVED} FROM reserved WHERE predicted = ?", (name,))
+        rows = self._store.execute(
+            f"SELECT {_RESERVED} FROM reserved WHERE predicted = ? ORDER BY reservation_id, ordinal", (name,)
+        )
         return [_read_reserved(row) for row in rows]
 
     def first_reserved(self, reservation_id: int) -> Reserved | None:
@@ -227,6 +229,13 @@ class Shadow:
             (reservation_id, RESERVED),
         ).fetchone()
         return _read_reserved(row) if row else None
+
+    def pools_reserved(self, reservation_id: int) -> list[int]:
+        """Ids of the pools in which a reservation has prefixes."""
+        rows = self._store.execute(
+            "SELECT DISTINCT pool_id FROM reserved WHERE reservation_id = ? ORDER BY pool_id", (reservation_id,)
+        )
+        return [row[0] for row in rows]
 
     def count_reserved(self) -> dict[int, dict[str, int]]:
         """Number of prefixes by reservation and state."""
@@ -278,13 +287,33 @@ class Shadow:
         )
 
     def workload_size(self, pool: Pool, family: int, workload: str) -> int:
-        """Number of a pool's addresses that the reservations of a workload hold."""
+        """Number of a pool's addresses that a workload's reservations hold, and its instances that outlived one."""
         rows = self._store.execute(
             "SELECT reserved.prefix_length, COUNT(*) FROM reserved JOIN reservation ON reservation.id = reservation_id "
             "WHERE workload = ? AND pool_id = ? AND reserved.family = ? GROUP BY reserved.prefix_length",
             (workload, pool.id, family),
-        )
+        ).fetchall()
+        rows += self._store.execute(
+            "SELECT prefix_length, COUNT(*) FROM instance WHERE workload = ? AND pool_id = ? AND family = ? "
+            "AND reservation_id IS NULL GROUP BY prefix_length",
+            (workload, pool.id, family),
+        ).fetchall()
         return sum(count << (FAMILY_BITS[family] - length) for length, count in rows)
+
+    def idle_reservations(self, pool_ids: Sequence[int], family: int) -> list[tuple[int, int]]:
+        """(reservation, pool) with prefixes that no instance has, in the order in which these are taken back.
+
+        Reservations of which no instance has anything come first; of these the least certain, then what begins last.
+        """
+        return self._store.execute(
+            "SELECT reservation.id, pool.id FROM reservation JOIN pool "
+            f"WHERE pool.id IN ({', '.join('?' * len(pool_ids))}) AND reservation.family = ? AND EXISTS ("
+            "SELECT 1 FROM reserved WHERE reservation_id = reservation.id AND state = 'reserved' AND pool_id = pool.id"
+            ") "
+            "ORDER BY EXISTS (SELECT 1 FROM reserved WHERE reservation_id = reservation.id AND state = 'active'), "
+            "COALESCE(confidence, 0), starts_at DESC, reservation.id DESC, pool.id",
+            (*pool_ids, family),
+        ).fetchall()
 
     # -- instances
 
@@ -292,6 +321,11 @@ class Shadow:
         """Instances by a condition over ``instance``'s columns, in order of id."""
         rows = self._store.execute(f"SELECT {_INSTANCE} FROM instance WHERE {where} ORDER BY id", parameters)
         return [_read_instance(row) for row in rows]
+
+    def instance_names_of(self, reservation_id: int) -> set[str]:
+        """Names of the instances that have prefixes of a reservation."""
+        rows = self._store.execute("SELECT name FROM instance WHERE reservation_id = ?", (reservation_id,))
+        return {row[0] for row in rows}
 
     def instance_named(self, name: str) -> Instance | None:
         """The instance of that name."""

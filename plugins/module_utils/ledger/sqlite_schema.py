@@ -248,6 +248,7 @@ _VERSION_2 = (
     "CREATE INDEX instance_node ON instance (node) WHERE node IS NOT NULL",
     "CREATE INDEX instance_leaving ON instance (leaving) WHERE leaving IS NOT NULL",
     "CREATE INDEX instance_workload ON instance (workload)",
+    "CREATE INDEX instance_reservation ON instance (reservation_id) WHERE reservation_id IS NOT NULL",
     # Nodes that ever carried shadow addresses of a pool: they keep its floors for as long as there is the pool.
     """
     CREATE TABLE floor (

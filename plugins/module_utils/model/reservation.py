@@ -22,6 +22,7 @@ class ReservationRequest:
         name: the key, unique in the ledger.
         instances: how many are predicted; each gets one prefix.
         prefix_length: of each instance's prefix.
+        starts_at: None for as it is, which is at once for a new one.
         confidence: of the forecast, 0 to 1; None counts as 0.
         instance_names: predicted names, the first for the first ordinal; at most ``instances``.
         parameter: where the caller wrote it, for errors.
@@ -31,7 +32,7 @@ class ReservationRequest:
     workload: str
     instances: int
     prefix_length: int
-    starts_at: int
+    starts_at: int | None
     expires_at: int
     family: int = 4
     pools: Sequence[str] = ()

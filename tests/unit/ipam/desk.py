@@ -84,7 +84,7 @@ class Desk:
                     data[option] = datetime.fromtimestamp(self.seconds + data.pop(key), UTC).isoformat()
             full.append(data)
         with self.ledger.transaction("test", check=check) as transaction:
-            return reserve(transaction, read_reservations(full, transaction.now))
+            return reserve(transaction, read_reservations(full))
 
     def withdraw(self, *names: str) -> list[Any]:
         with self.ledger.transaction("test") as transaction:
