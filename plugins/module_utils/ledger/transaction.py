@@ -425,8 +425,8 @@ class Transaction(Records, Shadow):
         keys = ("id", "time", "actor", "kind", "object", "name", "before", "after")
         return [dict(zip(keys, row, strict=True)) for row in reversed(rows)]
 
-    def stream_events(self, objects: Sequence[str]) -> Iterator[tuple[int, str, str, str, str | None, str | None]]:
-        """(time, kind, object, name, before, after) of the events about these kinds of object, oldest first.
+    def stream_events(self, objects: Sequence[str]) -> Iterator[tuple[int, int, str, str, str, str | None, str | None]]:
+        """(id, time, kind, object, name, before, after) of the events about these kinds of object, oldest first.
 
         Reads in portions, so that a long audit trail is never in memory as a whole.
         """
@@ -438,8 +438,7 @@ class Transaction(Records, Shadow):
                 f"WHERE id > ? AND object IN ({_marks(len(objects))}) ORDER BY id LIMIT {_PORTION}",
                 (last, *objects),
             ).fetchall()
-            for row in rows:
-                yield row[1:]
+            yield from rows
             if len(rows) < _PORTION:
                 return
             last = rows[-1][0]
