@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 try:
     from pyroute2 import netns as pyroute2_netns
@@ -157,6 +158,17 @@ def in_namespace(netns: str | None, make: Callable[[], socket.socket]) -> socket
         said = str(failed[0]) if failed else "no answer"
         raise NodeError(f"Network namespace {netns} cannot be entered.", node_said=said, parameter="netns")
     return made[0]
+
+
+def namespace_identity(netns: str | None) -> tuple[int, int] | None:
+    """Device and inode of a network namespace by name or path; None for the caller's own, or where there is none."""
+    if netns is None:
+        return None
+    try:
+        found = Path("/run/netns", netns).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 class Wire:

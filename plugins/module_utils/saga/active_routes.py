@@ -1,0 +1,267 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The active route manager: what a long-lived process does when instances appear and go.
+
+One durable commit, then one route: that is all that an instance waits for. The reservation holds its address already,
+and the blackholes beneath the route catch what is not active, so nothing else is urgent. That the node carries exactly
+what the ledger wants is found out by a full push (``push_node``), which is owed from then on and made soon after, one
+for many instances; it confirms them in the ledger. Whenever the process dies, the next push of the node, by whomever,
+finishes what it began.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Any
+
+from ..frontend.transport import Transport
+from ..ipam.instance_lifecycle import MovedInstance, delete, set_aside, shown
+from ..ipam.instances import create
+from ..ipam.shadow_routes import active_route, floors_of
+from ..ledger.ledger import Ledger
+from ..model.errors import NodeError
+from ..model.node_config import Route
+from ..model.reservation import Instance, InstanceRequest
+from ..model.subnet import ERROR, PENDING, RELEASING
+from .activation import Activation, Deactivation, Steps
+from .assign import Assigner
+from .assigning import Assigning
+from .lines import Lines
+from .node_push import NodePush, push_node
+from .settling import Settler
+from .turns import Names, Turns
+
+
+class ActiveRouteManager:
+    """Creates and deletes instances, ledger and routes together. May be used by several threads, and by several
+    processes beside each other; after a fork, make a new one."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        nodes: Callable[[str], Transport],
+        *,
+        attachments: Mapping[str, Mapping[str, Any]] | None = None,
+        assigners: Mapping[str, Assigner] | None = None,
+        actor: str = "instances",
+        background: bool = True,
+        delay: float = 0.05,
+        rest: float = 4.0,
+    ) -> None:
+        """
+        Args:
+            ledger: stays the caller's, who must not use it from another thread meanwhile.
+            nodes: makes a transport to a node by its name, two for each node; they are kept open. May raise.
+            attachments: how subnets are attached, by node; see ``ipam.desired.desired_config``.
+            assigners: ways for instances to come by their addresses, by name, instead of those of ``assign``: closed
+                with this.
+            actor: for the audit trail.
+            background: make the full pushes that are owed in a thread. Otherwise only ``settle`` and ``close`` do.
+            delay, rest: seconds that a full push waits for others to be saved, and how many times as long as the last
+                one took the thread rests. See ``Settler``.
+        """
+        self._ledger = Turns(ledger)
+        self._other = ledger.again()
+        self._pushes = Turns(self._other)
+        self._attachments = attachments or {}
+        self._actor = actor
+        self._quick, self._full = Lines(nodes), Lines(nodes)
+        self._complete: set[str] = set()
+        self._names = Names()
+        self._assigning = Assigning(assigners or {})
+        self._settler = Settler(self._push, background=background, delay=delay, rest=rest)
+
+    def __enter__(self) -> ActiveRouteManager:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- instances
+
+    def created(self, request: InstanceRequest) -> Activation:
+        """An instance was created: gives it its prefix, the node its route, and it its address.
+
+        Again for the same instance, it changes nothing, and finishes what an earlier call could not. On another node,
+        or at another interface, the instance moves: the old node gives the route up before the new one gets it.
+
+        Raises:
+            AllocationRefused, Conflict, LedgerError: see ``ipam.instances.create``; nothing was changed.
+            NodeError: the node refused the route: the instance is in ``error``, and keeps its prefix. Or the node
+                cannot be reached: it is ``pending``. Created again it is tried again.
+            ShadownetError: the address could not be given to the instance; its route is there.
+        """
+        with self._names.hold(request.name):
+            steps = Steps()
+            with self._ledger.transaction(self._actor) as transaction:
+                made = create(transaction, request)
+                item, moved = made.instance, made.moved
+                floors = floors_of(transaction, item)
+            steps.done("ledger")
+            now = moved.after or {}
+            if item.leaving is not None:
+                now = self._move(item)
+            elif item.routed and item.status == PENDING:
+                now = self._activate(moved, floors)
+            steps.done("route")
+            self._assigning.change(moved.before, now)
+            steps.done("assign")
+        return Activation(now, made.missed, moved.changed, steps.milliseconds)
+
+    def deleted(self, name: str) -> Deactivation:
+        """An instance was deleted: takes its address and its route away; its prefix rests once the node confirmed.
+
+        Again, it changes nothing. Where there never was an instance of that name, that is no error either.
+
+        Raises:
+            ShadownetError: its address could not be taken back; nothing else was changed.
+            NodeError: the node cannot be reached, or refuses: the instance is ``releasing``, and its prefix is kept
+                until a push has succeeded.
+        """
+        with self._names.hold(name):
+            steps = Steps()
+            with self._ledger.snapshot() as transaction:
+                found = transaction.instance_named(name)
+                before = None if found is None else shown(transaction, found)
+            if before is None:
+                return Deactivation(name, None, False, steps.milliseconds)
+            self._assigning.take(before)
+            steps.done("assign")
+            with self._ledger.transaction(self._actor) as transaction:
+                moved = delete(transaction, name)
+                floors = [] if moved is None else floors_of(transaction, moved.instance)
+            steps.done("ledger")
+            if moved is None:
+                return Deactivation(name, None, False, steps.milliseconds)
+            if moved.after is not None and moved.instance.status == RELEASING:
+                self._deactivate(moved, floors)
+            steps.done("route")
+        now = moved.after or {**before, "status": "gone"}
+        return Deactivation(name, now, moved.changed, steps.milliseconds)
+
+    # -- nodes
+
+    def reconcile(self, node: str) -> NodePush:
+        """Brings a node to what the ledger wants, and gives its instances their addresses again.
+
+        For the start of the process, and for after whatever may have changed the node: link down and up, a restart.
+
+        Raises:
+            ShadownetError: see ``push_node``, and ``Assigner.give``.
+        """
+        done = self._push(node)
+        with self._ledger.snapshot() as transaction:
+            items = transaction.instances("node = ? AND wanted = 1 AND assign <> 'none'", (node,))
+            told = [shown(transaction, item) for item in items]
+        for one in told:
+            self._assigning.give(one)
+        return done
+
+    def settle(self) -> None:
+        """Makes the full pushes that are owed, now.
+
+        Raises:
+            ShadownetError: see ``Settler.settle``.
+        """
+        self._settler.settle()
+
+    @property
+    def owed(self) -> list[str]:
+        """Nodes to which a full push is owed: their newest instances are not confirmed yet."""
+        return self._settler.owed
+
+    @property
+    def problems(self) -> dict[str, Exception]:
+        """Why the last full push to a node failed, by node."""
+        return dict(self._settler.problems)
+
+    def close(self) -> None:
+        """Makes the pushes that are owed, and gives back what is open.
+
+        Raises:
+            ShadownetError: one failed; the ledger says so, and everything is closed.
+        """
+        self._settler.close()
+        try:
+            self._settler.settle()
+        finally:
+            self._quick.close()
+            self._full.close()
+            self._assigning.close()
+            self._other.close()
+
+    def _push(self, node: str) -> NodePush:
+        with self._full.open(node) as transport:
+            done = push_node(self._pushes, node, transport, attachment=self._attachments.get(node), actor=self._actor)
+        # The node's mark is that of our ledger, or the push had been refused.
+        self._complete.add(node)
+        return done
+
+    def _activate(self, moved: MovedInstance, floors: list[Route]) -> dict[str, Any]:
+        item, before = moved.instance, moved.before
+        node = str(item.node)
+        # What moved, or is on its way out, may have another route of its prefix there; a full push sorts that out.
+        plain = before is None or (before["status"] == PENDING and _way(before) == _way(moved.after or {}))
+        if not (plain and self._at_once(node, item, floors, present=True)):
+            self._push(node)
+            return self._now(item.name)
+        return moved.after or {}
+
+    def _deactivate(self, moved: MovedInstance, floors: list[Route]) -> None:
+        item = moved.instance
+        if item.leaving is not None:
+            self._push(item.leaving)
+        if not item.routed:
+            return
+        node = str(item.node)
+        if not self._at_once(node, item, floors, present=False):
+            self._push(node)
+
+    def _at_once(self, node: str, item: Instance, floors: list[Route], *, present: bool) -> bool:
+        """One route on the open socket, and a full push owed. False where only a full push will do."""
+        if node not in self._complete:
+            return False
+        with self._quick.open(node) as transport:
+            quick = getattr(transport, "quick_route", None)
+            if quick is None or self._quick.renewed(node):
+                return False
+            try:
+                done: bool = quick(active_route(item), floors, present)
+            except NodeError as refused:
+                if not present:
+                    return False
+                with self._ledger.transaction(self._actor) as transaction:
+                    set_aside(transaction, node, refused.routes, str(refused))
+                self._settler.owe(node)
+                raise
+        if done:
+            # After the route, so that whatever other pushes did meanwhile is put right.
+            self._settler.owe(node)
+        return done
+
+    def _move(self, item: Instance) -> dict[str, Any]:
+        """The old node first: never two routes to one address."""
+        self._push(str(item.leaving))
+        if item.routed:
+            self._push(str(item.node))
+        return self._now(item.name)
+
+    def _now(self, name: str) -> dict[str, Any]:
+        """The instance after a full push.
+
+        Raises:
+            NodeError: the node refused it.
+        """
+        with self._ledger.snapshot() as transaction:
+            item = transaction.instance_named(name)
+            if item is None:
+                raise NodeError(f"instance '{name}' was deleted by somebody else while it was created.")
+            if item.status == ERROR:
+                raise NodeError(str(item.reason), node_said=item.reason, fix="Create it again when that is mended.")
+            return shown(transaction, item)
+
+
+def _way(told: Mapping[str, Any]) -> tuple[Any, ...]:
+    return told.get("node"), told.get("interface"), told.get("next_hop")

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The assigners in use: opened when an instance first asks for one, kept, one thread at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from .assign import Assigner, open_assigner
+
+_CONCERNED = ("assign", "address", "prefix_length", "mac", "gateway", "netns", "instance_interface")
+
+
+class Assigning:
+    """Gives and takes addresses, each instance by the way that it names."""
+
+    def __init__(self, given: Mapping[str, Assigner]) -> None:
+        """
+        Args:
+            given: assigners by name; others are opened without options.
+        """
+        self._open = dict(given)
+        self._lock = threading.Lock()
+
+    def change(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
+        """Gives an instance its address, and takes back what it had another way.
+
+        Raises:
+            ShadownetError: see ``Assigner``.
+        """
+        if before is not None and any(before[key] != after[key] for key in _CONCERNED):
+            self.take(before)
+        self.give(after)
+
+    def give(self, instance: Mapping[str, Any]) -> None:
+        """See ``Assigner.give``."""
+        if instance["assign"] != "none":
+            with self._lock:
+                self._named(instance["assign"]).give(instance)
+
+    def take(self, instance: Mapping[str, Any]) -> None:
+        """See ``Assigner.take``."""
+        if instance["assign"] != "none":
+            with self._lock:
+                self._named(instance["assign"]).take(instance)
+
+    def close(self) -> None:
+        """Closes them all."""
+        with self._lock:
+            for one in self._open.values():
+                one.close()
+            self._open.clear()
+
+    def _named(self, name: str) -> Assigner:
+        if name not in self._open:
+            self._open[name] = open_assigner(name)
+        return self._open[name]
