@@ -14,8 +14,9 @@
     │   ├── LedgerNewer       written by a newer schema version
     │   ├── LedgerBusy        another writer held it longer than the time-out
     │   └── LedgerHeld        restored from a backup and not yet reconciled
-    └── NodeError             a front-end node refused; ``node_said`` has its own words
-        └── RollbackFailed    and the way back failed too: the node is in between
+    ├── NodeError             a front-end node refused; ``node_said`` has its own words
+    │   └── RollbackFailed    and the way back failed too: the node is in between
+    └── DhcpError             a DHCP server refused or does not answer; ``server_said`` has its own words
 
 They become ``fail_json``, an HTTP problem document or an exit code only at the outermost edge.
 """
@@ -148,3 +149,21 @@ class NodeError(ShadownetError):
 
 class RollbackFailed(NodeError):
     """A change was refused and undoing the ones before it failed too; ``reconcile`` finishes the job."""
+
+
+class DhcpError(ShadownetError):
+    """A DHCP server refused a command, or could not be asked.
+
+    Args:
+        server_said: the server's own words.
+    """
+
+    def __init__(
+        self, message: str, *, server_said: str | None = None, parameter: str | None = None, fix: str | None = None
+    ) -> None:
+        super().__init__(message, parameter=parameter, fix=fix)
+        self.server_said = server_said
+
+    def details(self) -> dict[str, Any]:
+        found = super().details()
+        return found if self.server_said is None else {**found, "server_said": self.server_said}

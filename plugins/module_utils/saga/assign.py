@@ -59,9 +59,14 @@ def _netlink(**options: Any) -> Assigner:
     return cast(Assigner, import_module(".assign_netlink", __package__).NetlinkAssigner(**options))
 
 
+def _dhcp(**options: Any) -> Assigner:
+    return cast(Assigner, import_module(".assign_dhcp", __package__).DhcpAssigner(**options))
+
+
 ASSIGNERS: dict[str, Callable[..., Assigner]] = {
     "none": NoAssigner,
     "netlink": _netlink,
+    "dhcp": _dhcp,
 }
 """By the name that an instance's option ``assign`` has."""
 

@@ -19,7 +19,7 @@ class DhcpAssigner:
     """See ``assign.Assigner``.
 
     Args:
-        ledger_id: the ledger's, by which its leases are told from those of others.
+        ledger_id: the ledger's, by which its leases are told from those of others. Required.
         server: name of the kind of server.
         subnet_id: the server's number of the subnet; by the address when not given.
         lifetime: of leases in seconds; until they are taken back when not given. A client's renewal gives its lease
@@ -29,12 +29,14 @@ class DhcpAssigner:
 
     def __init__(
         self,
-        ledger_id: str,
+        ledger_id: str | None = None,
         server: str = "kea",
         subnet_id: int | None = None,
         lifetime: int | None = None,
         **options: Any,
     ) -> None:
+        if not ledger_id:
+            raise InvalidInput("the way to give addresses by DHCP needs the ledger's id.", parameter="ledger_id")
         self._ledger_id = ledger_id
         self._subnet_id = subnet_id
         self._lifetime = lifetime
