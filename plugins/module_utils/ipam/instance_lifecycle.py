@@ -162,7 +162,7 @@ def _retire(transaction: Transaction, item: Instance, before: dict[str, Any], ki
     pool = transaction.pool_of(item.pool_id)
     transaction.delete_instance(item)
     mapped = transaction.reserved_at(pool.id, item.block)
-    if mapped is not None and _too_many(transaction, mapped.reservation_id):
+    if mapped is not None and transaction.holds_too_much(mapped.reservation_id):
         transaction.drop_reserved([mapped])
         mapped = None
     if pool.quarantine:
@@ -177,9 +177,3 @@ def _retire(transaction: Transaction, item: Instance, before: dict[str, Any], ki
         give_back(transaction, pool, item.block)
     transaction.event(kind, "instance", item.name, to_json(before), None)
     return MovedInstance(item, before, None)
-
-
-def _too_many(transaction: Transaction, reservation_id: int) -> bool:
-    """Whether a reservation holds more than it is meant to, because it was made smaller while instances were active."""
-    found = transaction.reservations("id = ?", (reservation_id,))
-    return not found or len(transaction.reserved_of(reservation_id)) > found[0].instances

@@ -147,6 +147,9 @@ def _rested(transaction: Transaction, item: Occupied) -> None:
     pool = transaction.pool_of(item.pool_id)
     mapped = transaction.reserved_at(pool.id, item.block)
     before = to_json({"pool": pool.name, "last": item.name})
+    if mapped is not None and transaction.holds_too_much(mapped.reservation_id):
+        transaction.drop_reserved([mapped])
+        mapped = None
     if mapped is None:
         give_back(transaction, pool, item.block)
         transaction.event("prefix.freed", "prefix", format_block(item.block), before, None)

@@ -99,7 +99,8 @@ class _Draft:
         if found is not None:
             _check_same(found, request)
             _check_pools(transaction, found, request)
-        self._apply()
+        if not self.over:
+            self._apply()
 
     def _apply(self) -> None:
         item, request = self.item, self._request

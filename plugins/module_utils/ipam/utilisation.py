@@ -25,6 +25,10 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
     # What a writer would free first counts as free already. A snapshot never writes this.
     for item in transaction.quarantine_ended():
         pool = transaction.pool_of(item.pool_id)
+        if transaction.reserved_at(pool.id, item.block) is not None:
+            entry = sums.setdefault((pool.id, item.block.family), {})
+            entry["reservation"] = entry.get("reservation", 0) + item.block.size
+            continue
         transaction.free_space(pool, item.block.family).give(item.block.start, item.block.prefix_length)
     found = []
     for pool in transaction.pools().values():

@@ -69,6 +69,10 @@ class Records:
                 self._store.execute("INSERT INTO node VALUES (?, ?, 0, NULL, NULL)", (node, found))
         return found
 
+    def revised_nodes(self) -> list[str]:
+        """Nodes whose desired configuration this transaction has changed: a push is due."""
+        return sorted(self._revisions)
+
     def lift_revision(self, node: str, revision: int) -> None:
         """Lets the node's revisions go on from one that another ledger, or this one before a restore, has made."""
         self.next_revision(node)

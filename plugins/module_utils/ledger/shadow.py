@@ -237,6 +237,15 @@ class Shadow:
         )
         return [row[0] for row in rows]
 
+    def holds_too_much(self, reservation_id: int) -> bool:
+        """Whether a reservation has more prefixes than it is meant to: it was made smaller while they were in use."""
+        row = self._store.execute(
+            "SELECT instances < (SELECT COUNT(*) FROM reserved WHERE reservation_id = reservation.id) "
+            "FROM reservation WHERE id = ?",
+            (reservation_id,),
+        ).fetchone()
+        return row is None or bool(row[0])
+
     def count_reserved(self) -> dict[int, dict[str, int]]:
         """Number of prefixes by reservation and state."""
         found: dict[int, dict[str, int]] = {}

@@ -19,7 +19,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance im
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import declare_pools, remove_pools
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.requests import read_keys, read_requests
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve, withdraw
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import NOTHING, reserve, withdraw
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.views import find_subnets, show_subnet
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.addresses import format_block, unpack
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
@@ -74,7 +74,7 @@ class Desk:
         with self.ledger.transaction("test", check=check) as transaction:
             return release(transaction, read_keys(items))
 
-    def reserve(self, *items: Mapping[str, Any], check: bool = False) -> list[Any]:
+    def reserve(self, *items: Mapping[str, Any], check: bool = False, others: str = NOTHING) -> list[Any]:
         """Reservations; ``begins`` and ``ends`` are seconds from now."""
         full = []
         for item in items:
@@ -84,7 +84,7 @@ class Desk:
                     data[option] = datetime.fromtimestamp(self.seconds + data.pop(key), UTC).isoformat()
             full.append(data)
         with self.ledger.transaction("test", check=check) as transaction:
-            return reserve(transaction, read_reservations(full))
+            return reserve(transaction, read_reservations(full), others=others)
 
     def withdraw(self, *names: str) -> list[Any]:
         with self.ledger.transaction("test") as transaction:
