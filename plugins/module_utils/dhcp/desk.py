@@ -131,12 +131,17 @@ def settle(found: Lease | None, wanted: Lease) -> Lease:
     return found if good else asked
 
 
+def _whose(found: Lease) -> str:
+    if found.owner is None:
+        return "not ours"
+    what = "placeholder" if found.owner.placeholder else f"instance {found.owner.instance or 'without name'}"
+    return f"{what} of ledger {found.owner.ledger}" if found.owner.ledger else what
+
+
 def _held(found: Lease) -> str:
     who = f"the hardware address {found.mac}" if found.mac else "nobody"
     if found.owner is not None:
-        by = f"instance {found.owner.instance}" if found.owner.instance else "Shadownet"
-        of = f" of ledger {found.owner.ledger}" if found.owner.ledger else ""
-        return f"is held by {by}{of} for {who}; nothing was changed."
+        return f"is held for {who} ({_whose(found)}); nothing was changed."
     if found.state == DECLINED:
         return "was declined: a client found the address in use by somebody else; nothing was changed."
     return (
@@ -162,10 +167,9 @@ def _refuse_second(server: DhcpServer, wanted: Lease, gone: Collection[str]) -> 
         subnet = next((pool.subnet_id for pool in pools if pool.first <= wanted.number <= pool.last), None)
     for other in others:
         if other.subnet_id == subnet:
-            whose = f"of instance {other.owner.instance}" if other.owner and other.owner.instance else "not ours"
             raise Conflict(
-                f"{wanted.mac} has the lease of {other.address} already ({whose}), and the server would go on giving "
-                "it that one; nothing was changed.",
+                f"{wanted.mac} has the lease of {other.address} already ({_whose(other)}), and the server would go on "
+                "giving it that one; nothing was changed.",
                 parameter=f"lease {wanted.address}",
                 fix="Let the client release it, or remove that lease.",
             )

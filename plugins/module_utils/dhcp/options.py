@@ -95,15 +95,24 @@ def read_leases(items: Sequence[Mapping[str, Any]], ledger: str | None, complete
     """Checked leases; ``complete`` says that each needs a hardware address.
 
     Raises:
-        InvalidInput: naming the place, for example ``leases[2].mac``; also for an address that is there twice.
+        InvalidInput: naming the place, for example ``leases[2].mac``; also for an address that is there twice,
+            or a client in one subnet.
     """
     found: dict[str, Lease] = {}
+    cards = set()
     for number, item in enumerate(items):
         place = f"leases[{number}]"
         lease = _read_lease(item, place, ledger, complete)
         if lease.address in found:
             raise InvalidInput(f"{lease.address} is there twice.", parameter=f"{place}.address")
+        if lease.mac and (lease.mac, lease.subnet_id) in cards:
+            raise InvalidInput(
+                f"{lease.mac} is there twice; in one subnet a client gets one address.",
+                parameter=f"{place}.mac",
+                fix="Give each its subnet_id, if these are two subnets.",
+            )
         found[lease.address] = lease
+        cards.add((lease.mac, lease.subnet_id))
     return list(found.values())
 
 
