@@ -78,13 +78,14 @@ def usage(transaction: Transaction, window: Window) -> dict[str, Any]:
     replay = Replay(meter)
     replay.run(transaction)
     first = replay.first
+    workloads = meter.entries(("workload", "family"), lambda key: (key.workload, f"ipv{key.family}"))
     return {
         "since": format_time(window.since if window.since or first is None else first),
         "until": format_time(window.until),
         "recorded_since": format_time(first),
         "totals": meter.entries(("family",), lambda key: (f"ipv{key.family}",)),
         "pools": meter.pools(),
-        "workloads": meter.entries(("workload", "family"), lambda key: (key.workload, f"ipv{key.family}")),
+        "workloads": [one for one in workloads if one["workload"]],
     }
 
 

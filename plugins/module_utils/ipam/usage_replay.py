@@ -22,6 +22,7 @@ from ..model.reservation import RESERVED, RESTING, SHADOW
 from ..model.subnet import ACTIVE
 from ..model.units import parse_duration
 from .usage_reasons import RETURNED, reason_kind
+from .usage_traffic import AHEAD, IDLE, UNRESERVED
 
 OBJECTS = ("reservation", "instance", "prefix", "pool", "workload", "traffic")
 LEVELS = ("reserved", "idle", "ahead", "activated", "dynamic", "resting")
@@ -31,7 +32,7 @@ and not deleted, by source; ``resting``: what deleted instances had, until it ma
 
 
 class Key(NamedTuple):
-    """What is told apart. ``pool`` is None where something is about no pool."""
+    """What is told apart. ``pool`` is None, and ``workload`` empty, for what is about none."""
 
     pool: str | None
     family: int
@@ -355,11 +356,11 @@ class Replay:
             return
         family = 6 if ":" in data["cidr"] else 4
         keys = [Key(data["pool"], family, data["workload"] or "", data["location"])]
-        if kind == "shadow.traffic_ahead":
+        if kind == AHEAD:
             self._listener.happened(self._time, keys, "packets_ahead", data["packets"])
-        elif kind == "shadow.traffic_unreserved":
+        elif kind == UNRESERVED:
             self._listener.happened(self._time, keys, "packets_unreserved", data["packets"])
-        elif kind == "instance.idle":
+        elif kind == IDLE:
             self._listener.happened(self._time, keys, "instances_idle")
 
 

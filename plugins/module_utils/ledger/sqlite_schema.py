@@ -257,6 +257,15 @@ _VERSION_2 = (
         PRIMARY KEY (node, pool_id)
     ) WITHOUT ROWID
     """,
+    # The newest counters of packets to shadow addresses that each node told.
+    """
+    CREATE TABLE traffic (
+        node TEXT NOT NULL,
+        prefix TEXT NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (node, prefix)
+    ) WITHOUT ROWID
+    """,
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)

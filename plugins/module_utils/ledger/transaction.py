@@ -17,6 +17,7 @@ from .records import Records
 from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row
 from .shadow import Shadow
 from .store import Store
+from .traffic import TrafficRecords
 
 CLOCK_TOLERANCE = 60_000
 """Milliseconds that the clock may lie behind the last event before nothing expires any more."""
@@ -56,7 +57,7 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-class Transaction(Records, Shadow):
+class Transaction(Records, Shadow, TrafficRecords):
     """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
 
     Attributes:

@@ -258,6 +258,7 @@ def test_any_history_in_any_window(steps: list[tuple[Any, ...]], data: st.DataOb
         check(case, max(first, 0), last)
         check(case, 0, case.minute)
         check_history(case, max(first, 0), last, data.draw(st.sampled_from([1, 5])))
+        check_history(case, 0, case.minute, 5)
         with case.desk.ledger.snapshot() as transaction:
             early = usage(transaction, window(-5, last))
             full = usage(transaction, window(0, last))
