@@ -5,12 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.instance_lifecycle import MovedInstance, delete
 from ..module_utils.ipam.instance_requests import read_instance_names, read_instances
 from ..module_utils.ipam.instances import create
 from ..module_utils.ledger.ledger import Ledger
 from ..modules.instance import ARGUMENTS
-from ..plugin_utils.ledger_action import LedgerAction, changes_diff, clock_warnings, flat
+from ..plugin_utils.ledger_action import LedgerAction, assumed, changes_diff, clock_warnings, flat
 
 
 class ActionModule(LedgerAction):
@@ -25,9 +26,12 @@ class ActionModule(LedgerAction):
             requests = read_instances(items) if present else []
             names = [] if present else read_instance_names(items)
             with ledger.transaction(actor, check=check) as transaction:
+                if assumed(options, check):
+                    assume(transaction, options["assume"])
                 created = [create(transaction, request) for request in requests]
                 deleted = [delete(transaction, name) for name in names]
                 warnings = clock_warnings(transaction.clock_behind)
+                ledger_id = transaction.ledger_id()
         missed = {one.instance.name: one.missed for one in created}
         moved: list[MovedInstance] = [one.moved for one in created] + [one for one in deleted if one is not None]
         shown = []
@@ -42,18 +46,15 @@ class ActionModule(LedgerAction):
         return {
             "changed": any(one.changed for one in moved),
             "instances": shown,
+            "before": [one.before for one in moved if one.before is not None],
+            "leaving": sorted({one.after["leaving"] for one in moved if one.after and one.after["leaving"]}),
             "nodes": sorted(_nodes(moved)),
+            "ledger_id": ledger_id,
             "diff": changes_diff(changes),
             "warnings": warnings,
         }
 
 
 def _nodes(moved: list[MovedInstance]) -> set[str]:
-    """Where routes are to be made or taken away: where an instance is, and where it was."""
-    found = set()
-    for one in moved:
-        if one.after is not None and one.after["status"] not in ("active", "gone") and one.after["node"]:
-            found.add(one.after["node"])
-            if one.before is not None and one.before["node"] and one.before["node"] != one.after["node"]:
-                found.add(one.before["node"])
-    return found
+    """Where routes are to be made or taken away."""
+    return {one.instance.node for one in moved if one.after and one.after["status"] != "active" and one.instance.node}

@@ -26,7 +26,12 @@ class ActionModule(LedgerAction):
         with ledger.transaction(actor, check=check) as transaction:
             for result in [options] if options["results"] is None else options["results"]:
                 answer = node_result(
-                    transaction, result["node"], result["revision"], not result["failed"], result["reason"]
+                    transaction,
+                    result["node"],
+                    result["revision"],
+                    not result["failed"],
+                    result["reason"],
+                    result["routes"] or (),
                 )
                 changed = changed or answer.changed or bool(answer.moved) or bool(answer.instances)
                 for one in answer.instances:

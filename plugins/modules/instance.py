@@ -34,8 +34,24 @@ options:
   next_hop:
     description: Address at which the node reaches the instance.
     type: str
+  assign:
+    description:
+      - How the instance comes by its address. V(none) leaves that to the caller; V(netlink) sets it from outside, on
+        O(instance_interface); V(dhcp) leases it to O(mac), for the instance to obtain it.
+      - The ledger keeps it. The playbooks and the active route manager act on it.
+    type: str
+    choices: [none, netlink, dhcp]
   mac:
-    description: The instance's MAC address, for DHCP.
+    description: The instance's MAC address. Required for DHCP.
+    type: str
+  gateway:
+    description: Address of the instance's default router, as it sees it.
+    type: str
+  netns:
+    description: Network namespace of the instance, by name or path, for O(assign=netlink).
+    type: str
+  instance_interface:
+    description: The instance's own interface, for O(assign=netlink).
     type: str
   location:
     description: Where it is; reservations and pools of other locations are not for it.
@@ -55,9 +71,11 @@ options:
     type: list
     elements: str
   fallback:
-    description: Where a prefix comes from that is not reserved. V(none) refuses instead.
+    description:
+      - Where a prefix comes from that is not reserved. V(ledger) takes one of the provider pools, V(none) refuses.
+      - V(dhcp) takes one of the provider pools too, and has it leased to O(mac) whatever O(assign) says.
     type: str
-    choices: [ledger, none]
+    choices: [ledger, dhcp, none]
   instances:
     description: Several instances, in one transaction; each with the options above.
     type: list
@@ -79,8 +97,21 @@ options:
       next_hop:
         description: See O(next_hop).
         type: str
+      assign:
+        description: See O(assign).
+        type: str
+        choices: [none, netlink, dhcp]
       mac:
         description: See O(mac).
+        type: str
+      gateway:
+        description: See O(gateway).
+        type: str
+      netns:
+        description: See O(netns).
+        type: str
+      instance_interface:
+        description: See O(instance_interface).
         type: str
       location:
         description: See O(location).
@@ -102,7 +133,7 @@ options:
       fallback:
         description: See O(fallback).
         type: str
-        choices: [ledger, none]
+        choices: [ledger, dhcp, none]
   state:
     description: V(present) for a created instance, V(absent) for a deleted one.
     type: str
@@ -111,6 +142,7 @@ options:
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
+  - shadownet.ipam.ledger.assume
 seealso:
   - module: shadownet.ipam.reservation
   - module: shadownet.ipam.node_config_info
@@ -141,6 +173,15 @@ instances:
     name:
       description: The key.
       type: str
+    gateway:
+      description: Its default router, null where none was named.
+      type: str
+    leaving:
+      description: The node that it moved away from and that has not confirmed that yet.
+      type: str
+    reason:
+      description: The node's words, where it refused.
+      type: str
     source:
       description: V(shadow) for a reserved prefix, V(dynamic) for another.
       type: str
@@ -156,11 +197,25 @@ instances:
     status:
       description: V(pending), V(active), V(releasing), V(error) or V(gone).
       type: str
+before:
+  description: The instances as they were before, those that were there.
+  returned: success
+  type: list
+  elements: dict
+leaving:
+  description: Nodes that instances moved away from. Push to these before RV(nodes), which wait for them.
+  returned: success
+  type: list
+  elements: str
 nodes:
   description: Front-end nodes to push to.
   returned: success
   type: list
   elements: str
+ledger_id:
+  description: Id of the ledger.
+  returned: success
+  type: str
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -169,18 +224,34 @@ ARGUMENTS = {
     "argument_spec": {
         "ledger": {"type": "path"},
         "actor": {"type": "str"},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "security_profiles": {"type": "list", "elements": "dict"},
+                "pools": {"type": "list", "elements": "dict"},
+                "requests": {"type": "list", "elements": "dict"},
+                "released": {"type": "list", "elements": "dict"},
+                "reservations": {"type": "list", "elements": "dict"},
+                "instances": {"type": "list", "elements": "dict"},
+                "deleted": {"type": "list", "elements": "dict"},
+            },
+        },
         "name": {"type": "str"},
         "workload": {"type": "str"},
         "node": {"type": "str"},
         "interface": {"type": "str"},
         "next_hop": {"type": "str"},
+        "assign": {"type": "str", "choices": ["none", "netlink", "dhcp"]},
         "mac": {"type": "str"},
+        "gateway": {"type": "str"},
+        "netns": {"type": "str"},
+        "instance_interface": {"type": "str"},
         "location": {"type": "str"},
         "security_profile": {"type": "str"},
         "family": {"type": "str", "choices": ["ipv4", "ipv6"]},
         "prefix_length": {"type": "int"},
         "pools": {"type": "list", "elements": "str"},
-        "fallback": {"type": "str", "choices": ["ledger", "none"]},
+        "fallback": {"type": "str", "choices": ["ledger", "dhcp", "none"]},
         "instances": {
             "type": "list",
             "elements": "dict",
@@ -190,13 +261,17 @@ ARGUMENTS = {
                 "node": {"type": "str"},
                 "interface": {"type": "str"},
                 "next_hop": {"type": "str"},
+                "assign": {"type": "str", "choices": ["none", "netlink", "dhcp"]},
                 "mac": {"type": "str"},
+                "gateway": {"type": "str"},
+                "netns": {"type": "str"},
+                "instance_interface": {"type": "str"},
                 "location": {"type": "str"},
                 "security_profile": {"type": "str"},
                 "family": {"type": "str", "choices": ["ipv4", "ipv6"]},
                 "prefix_length": {"type": "int"},
                 "pools": {"type": "list", "elements": "str"},
-                "fallback": {"type": "str", "choices": ["ledger", "none"]},
+                "fallback": {"type": "str", "choices": ["ledger", "dhcp", "none"]},
             },
         },
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

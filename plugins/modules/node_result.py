@@ -14,6 +14,8 @@ author:
 description:
   - After a good push, subnets that were V(pending) are V(active), and those that were V(releasing) are gone - their
     prefixes rest in quarantine. After a bad one both are in V(error), with the node's words.
+  - Instances likewise; but after a bad push they stay V(pending) or V(releasing), unless the node refused just them
+    (O(routes)).
   - What changed in the ledger after the revision that was pushed stays as it is.
 options:
   node:
@@ -29,6 +31,14 @@ options:
   reason: &reason
     description: The node's words, if it failed.
     type: str
+  routes: &routes
+    description:
+      - Destinations of the routes that the node refused, as M(shadownet.ipam.frontend_config) names them in C(routes)
+        when it fails.
+      - Where they are those of instances, these instances alone are in V(error), and are no longer part of the node's
+        configuration until they are created again. Push again, for all the others.
+    type: list
+    elements: str
   results:
     description: The outcome for several nodes, taken note of in one transaction.
     type: list
@@ -43,6 +53,7 @@ options:
         required: true
       failed: *failed
       reason: *reason
+      routes: *routes
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
@@ -92,6 +103,7 @@ ARGUMENTS = {
         "revision": {"type": "int"},
         "failed": {"type": "bool", "default": False},
         "reason": {"type": "str"},
+        "routes": {"type": "list", "elements": "str"},
         "results": {
             "type": "list",
             "elements": "dict",
@@ -100,10 +112,11 @@ ARGUMENTS = {
                 "revision": {"type": "int", "required": True},
                 "failed": {"type": "bool", "default": False},
                 "reason": {"type": "str"},
+                "routes": {"type": "list", "elements": "str"},
             },
         },
     },
-    "mutually_exclusive": [("results", "node"), ("results", "revision"), ("results", "reason")],
+    "mutually_exclusive": [("results", "node"), ("results", "revision"), ("results", "reason"), ("results", "routes")],
     "required_one_of": [("node", "results")],
     "required_together": [("node", "revision")],
 }

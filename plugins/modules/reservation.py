@@ -83,6 +83,7 @@ options:
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
+  - shadownet.ipam.ledger.assume
 seealso:
   - module: shadownet.ipam.instance
   - module: shadownet.ipam.pool
@@ -144,6 +145,18 @@ ARGUMENTS = {
     "argument_spec": {
         "ledger": {"type": "path"},
         "actor": {"type": "str"},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "security_profiles": {"type": "list", "elements": "dict"},
+                "pools": {"type": "list", "elements": "dict"},
+                "requests": {"type": "list", "elements": "dict"},
+                "released": {"type": "list", "elements": "dict"},
+                "reservations": {"type": "list", "elements": "dict"},
+                "instances": {"type": "list", "elements": "dict"},
+                "deleted": {"type": "list", "elements": "dict"},
+            },
+        },
         "reservations": {
             "type": "list",
             "elements": "dict",

@@ -63,9 +63,9 @@ def _check_interfaces(current: Current, desired: NodeConfig, wanted: NodeConfig,
         if route.interface is not None and route.interface not in there
     ]
     if astray:
-        number, route = astray[0]
+        names = ", ".join(dict.fromkeys(str(route.interface) for _number, route in astray))
         missing = NotFound(
-            f"the node has no interface {route.interface}.", parameter=f"{parameter}.routes[{number}].interface"
+            f"the node has no interface {names}.", parameter=f"{parameter}.routes[{astray[0][0]}].interface"
         )
         missing.routes = tuple(route.prefix for _number, route in astray)
         raise missing

@@ -118,7 +118,7 @@ def _push(
         # Kept before the changes or with them, so that whatever happens an older push cannot undo them.
         kept = mark is not None and mark != current.mark and transport.keep_mark(mark, coming=bool(changes))
         try:
-            after = _apply(transport, changes, current.config, wanted) if changes else current.config
+            after = _apply(transport, changes, current.config, wanted, mark is not None) if changes else current.config
         except Overtaken:
             raise
         except BaseException:
@@ -146,12 +146,22 @@ def _check_owner(there: Mark, mark: Mark | None) -> None:
         )
 
 
-def _apply(transport: Transport, changes: Sequence[Change], before: NodeConfig, wanted: NodeConfig) -> NodeConfig:
-    """Applies changes and reads back; what the node carries then."""
+def _apply(
+    transport: Transport, changes: Sequence[Change], before: NodeConfig, wanted: NodeConfig, managed: bool
+) -> NodeConfig:
+    """Applies changes and reads back; what the node carries then.
+
+    Args:
+        managed: the node is a ledger's. Where the transport has ``quick_route``, active route managers then add and
+            remove single routes beside this push, each of which owes the node a later push, so that routes which
+            differ by now are nothing that went wrong.
+    """
     applied = transport.apply(changes)
     try:
         after = transport.read().config
         left = transition(after, wanted)
+        if managed and hasattr(transport, "quick_route"):
+            left = [one for one in left if one.kind != "route"]
     except BaseException:
         applied.undo()
         raise

@@ -91,7 +91,7 @@ class ActiveRouteManager:
             AllocationRefused, Conflict, LedgerError: see ``ipam.instances.create``; nothing was changed.
             NodeError: the node refused the route: the instance is in ``error``, and keeps its prefix. Or the node
                 cannot be reached: it is ``pending``. Created again it is tried again.
-            ShadownetError: the address could not be given to the instance; its route is there.
+            ShadownetError: the address could not be given to the instance; it is ``pending``, and has no route yet.
         """
         with self._names.hold(request.name):
             steps = Steps()
@@ -100,14 +100,16 @@ class ActiveRouteManager:
                 item, moved = made.instance, made.moved
                 floors = floors_of(transaction, item)
             steps.done("ledger")
+            # Before the route: a packet that finds the route and no host there makes the node's kernel wait a second
+            # before it asks for the host again.
+            self._assigning.change(moved.before, moved.after or {})
+            steps.done("assign")
             now = moved.after or {}
             if item.leaving is not None:
                 now = self._move(item)
             elif item.routed and item.status == PENDING:
                 now = self._activate(moved, floors)
             steps.done("route")
-            self._assigning.change(moved.before, now)
-            steps.done("assign")
         return Activation(now, made.missed, moved.changed, steps.milliseconds)
 
     def deleted(self, name: str) -> Deactivation:
