@@ -8,8 +8,9 @@ from __future__ import annotations
 DOCUMENTATION = r"""
 module: dhcp_lease
 short_description: Leases in a DHCP server, for instances and for addresses that nobody may have yet
-version_added: 0.1.0
-author: The Shadownet authors
+version_added: "0.1.0"
+author:
+  - Shadownet engineers (@shadownet)
 description:
   - Adds leases to a running DHCP server before their clients ask, so that a client obtains just the address that the
     ledger holds for it, and takes them away again. The server is Kea (DHCPv4), which must have loaded the hook library

@@ -4,23 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv4Network, summarize_address_range
 from typing import Any, NamedTuple
 
 from ..dhcp.compare import Finding, compare
 from ..dhcp.desk import give, take
-from ..dhcp.guard import Guarded, guard
+from ..dhcp.guard import Guarded, guard, read_prefixes
 from ..dhcp.lease import Lease
 from ..dhcp.server import DhcpServer
-from ..ipam.instance_lifecycle import shown
-from ..ipam.pools import named_pool
+from ..ipam.dhcp import guarded_prefixes, leased_instances
 from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
 from ..model.errors import Conflict
-from ..model.pool import Pool
 from .assign_dhcp import wanted_lease
-
-_WANTED = "assign = 'dhcp' AND wanted = 1 AND mac IS NOT NULL AND family = 4 AND prefix_length = 32"
 
 
 class Leases(NamedTuple):
@@ -48,39 +43,7 @@ class Leases(NamedTuple):
 def wanted_leases(transaction: Transaction, subnet_id: int | None = None) -> dict[str, Lease]:
     """By address, the leases of all instances that get theirs by DHCP."""
     ledger_id = transaction.ledger_id()
-    items = (shown(transaction, item) for item in transaction.instances(_WANTED))
-    return {item["address"]: wanted_lease(item, ledger_id, subnet_id) for item in items}
-
-
-def guarded_prefixes(transaction: Transaction, pools: Sequence[str] = ()) -> list[IPv4Network]:
-    """Address space that a DHCP server must not give away by itself: of all shadow pools, and of the ``pools`` named.
-    What a pool excludes is not the ledger's to hand out, so the server may.
-
-    Raises:
-        NotFound: no pool of that name.
-    """
-    named = [named_pool(transaction, name, "pools") for name in pools]
-    shadow = [pool for pool in transaction.pools().values() if pool.kind == "shadow" and pool not in named]
-    return [network for pool in (*shadow, *named) for network in _handed_out(transaction, pool)]
-
-
-def _handed_out(transaction: Transaction, pool: Pool) -> list[IPv4Network]:
-    holes = [item.block for item in transaction.occupied_of(pool) if item.kind == "excluded" and item.block.family == 4]
-    found: list[IPv4Network] = []
-    for prefix in pool.prefixes:
-        if prefix.family != 4:
-            continue
-        at = prefix.start
-        for hole in sorted(holes):
-            if prefix.start <= hole.start <= prefix.last:
-                found.extend(_networks(at, hole.start - 1))
-                at = hole.last + 1
-        found.extend(_networks(at, prefix.last))
-    return found
-
-
-def _networks(first: int, last: int) -> list[IPv4Network]:
-    return list(summarize_address_range(IPv4Address(first), IPv4Address(last))) if first <= last else []
+    return {item["address"]: wanted_lease(item, ledger_id, subnet_id) for item in leased_instances(transaction)}
 
 
 def reconcile_leases(
@@ -110,7 +73,7 @@ def reconcile_leases(
     with ledger.snapshot() as transaction:
         ledger_id = transaction.ledger_id()
         wanted = wanted_leases(transaction, subnet_id)
-        prefixes = guarded_prefixes(transaction, pools)
+        prefixes = read_prefixes(guarded_prefixes(transaction, pools))
     findings = compare(leases, wanted, ledger_id)
     refused = {one.address: "not ours" for one in findings if one.kind == "foreign"}
     # What is too much goes first: an instance's lease at its former address would keep it from its new one.

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.dhcp.desk import give
-from ansible_collections.shadownet.ipam.plugins.module_utils.dhcp.guard import guard, unguarded
+from ansible_collections.shadownet.ipam.plugins.module_utils.dhcp.guard import guard, read_prefixes, unguarded
 from ansible_collections.shadownet.ipam.plugins.module_utils.dhcp.kea import KeaServer, open_kea
 from ansible_collections.shadownet.ipam.plugins.module_utils.dhcp.kea_channel import UnixChannel
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.dhcp import guarded_prefixes
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_lifecycle import delete, shown
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_requests import read_instance
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
@@ -25,7 +26,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger impor
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import Conflict, InvalidInput
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.assign import open_assigner
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.assign_dhcp import DhcpAssigner
-from ansible_collections.shadownet.ipam.plugins.module_utils.saga.leases import guarded_prefixes, reconcile_leases
+from ansible_collections.shadownet.ipam.plugins.module_utils.saga.leases import reconcile_leases
 from ansible_collections.shadownet.ipam.tests.integration.dhcp.clients import dhclient, greedy
 from ansible_collections.shadownet.ipam.tests.integration.dhcp.conftest import CLIENT_LINK, Link, owned
 from ansible_collections.shadownet.ipam.tests.integration.dhcp.kea_server import SERVER, subnet
@@ -108,7 +109,7 @@ def site(link: Link, tmp_path: Path) -> Iterator[Site]:
 
 def test_all_that_the_ledger_hands_out_is_guarded_and_nothing_else(site: Site) -> None:
     with site.ledger.snapshot() as transaction:
-        guarded = guarded_prefixes(transaction, ["provider"])
+        guarded = read_prefixes(guarded_prefixes(transaction, ["provider"]))
     addresses = {int(one) for network in guarded for one in network}
     assert addresses == {int(one) for one in (*SHADOW, *PROVIDER)} - {int(one) for one in list(SHADOW)[:2]}
     assert unguarded(site.assigner.server, guarded) == ([], [])
