@@ -390,18 +390,23 @@ def _overlap(one: Block, other: Block) -> bool:
 
 
 def _describe(transaction: Transaction, items: Sequence[Occupied]) -> str:
-    words = [f"{format_block(item.block)} {_holder(transaction, item)}" for item in items[:3]]
+    words = [f"{format_block(item.block)} {holder_of(transaction, item)}" for item in items[:3]]
     more = f" and {len(items) - 3} more" if len(items) > 3 else ""
     return ", ".join(words) + more
 
 
-def _holder(transaction: Transaction, item: Occupied) -> str:
+def holder_of(transaction: Transaction, item: Occupied) -> str:
+    """Whose address space in use is, in words: ``of subnet 'web-prod'``."""
+    if item.kind == "excluded":
+        return "of nobody: it is excluded"
     if item.kind == "quarantine":
         return f"in quarantine after '{item.name}'"
     where, number = "id = ?", (item.holder_id,)
     found = {
-        "subnet": lambda: [one.name for one in transaction.subnets(where, number)],
-        "reservation": lambda: [one.name for one in transaction.reservations(where, number)],
-        "instance": lambda: [one.name for one in transaction.instances(where, number)],
+        "subnet": lambda: [f"'{one.name}'" for one in transaction.subnets(where, number)],
+        "reservation": lambda: [f"'{one.name}'" for one in transaction.reservations(where, number)],
+        "instance": lambda: [
+            f"'{one.name}'{f' on {one.node}' if one.node else ''}" for one in transaction.instances(where, number)
+        ],
     }[item.kind]()
-    return f"of {item.kind} '{found[0]}'" if found else f"of {item.kind} {item.holder_id}"
+    return f"of {item.kind} {found[0]}" if found else f"of {item.kind} {item.holder_id}"

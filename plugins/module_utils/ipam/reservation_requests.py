@@ -42,7 +42,7 @@ def read_reservations(items: Sequence[Any], parameter: str = "reservations") -> 
         InvalidInput: naming the place, for example ``reservations[2].expires_at``; also for a key that is there twice,
             and for an instance that is predicted twice at a time.
     """
-    requests = [_read(item, f"{parameter}[{index}]") for index, item in enumerate(items)]
+    requests = [read_reservation(item, f"{parameter}[{index}]") for index, item in enumerate(items)]
     seen: dict[str, str] = {}
     for request in requests:
         if request.name in seen:
@@ -101,7 +101,8 @@ def parse_time(value: Any, parameter: str) -> int:
     return round(found.astimezone(UTC).timestamp() * 1000)
 
 
-def _read(data: Any, parameter: str) -> ReservationRequest:
+def read_reservation(data: Any, parameter: str) -> ReservationRequest:
+    """Checks one reservation. Raises InvalidInput."""
     data = check_options(data, OPTIONS, parameter)
     given = {key: value for key, value in data.items() if value is not None}
     workload = check_name(given.get("workload"), f"{parameter}.workload")

@@ -331,6 +331,12 @@ class Shadow:
         rows = self._store.execute(f"SELECT {_INSTANCE} FROM instance WHERE {where} ORDER BY id", parameters)
         return [_read_instance(row) for row in rows]
 
+    def instance_revisions(self) -> list[tuple[str, int, str]]:
+        """(node, revision, name) of the instances that are part of a node's configuration."""
+        return self._store.execute(
+            "SELECT node, revision, name FROM instance WHERE node IS NOT NULL AND revision > 0"
+        ).fetchall()
+
     def instance_names_of(self, reservation_id: int) -> set[str]:
         """Names of the instances that have prefixes of a reservation."""
         rows = self._store.execute("SELECT name FROM instance WHERE reservation_id = ?", (reservation_id,))

@@ -51,6 +51,34 @@ LEFT JOIN occupied ON occupied.routing_domain_id = pool.routing_domain_id
     AND occupied.family = reserved.family AND occupied.start = reserved.start
 WHERE occupied.kind IS NOT
     CASE state WHEN 'reserved' THEN 'reservation' WHEN 'active' THEN 'instance' ELSE 'quarantine' END
+    OR occupied.prefix_length <> reserved.prefix_length OR occupied.pool_id <> reserved.pool_id
+    OR (state = 'reserved' AND occupied.holder_id <> reservation_id)
+LIMIT 20
+"""
+
+_ACTIVE = """
+SELECT reservation.name, reserved.ordinal FROM reserved JOIN reservation ON reservation.id = reserved.reservation_id
+LEFT JOIN instance ON instance.reservation_id = reserved.reservation_id AND instance.ordinal = reserved.ordinal
+WHERE (state = 'active') <> (instance.id IS NOT NULL) OR instance.pool_id <> reserved.pool_id
+    OR instance.start <> reserved.start OR instance.workload <> reservation.workload
+LIMIT 20
+"""
+
+_ASTRAY = """
+SELECT name FROM instance WHERE (reservation_id IS NULL) <> (ordinal IS NULL)
+    OR (reservation_id IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM reserved WHERE reserved.reservation_id = instance.reservation_id
+        AND reserved.ordinal = instance.ordinal))
+LIMIT 20
+"""
+
+_SIZES = """
+SELECT reservation.name, reservation.instances, COUNT(reserved.ordinal), COUNT(CASE WHEN state = 'reserved' THEN 1 END)
+FROM reservation LEFT JOIN reserved ON reservation_id = reservation.id
+GROUP BY reservation.id, reservation.name, reservation.instances
+HAVING COUNT(reserved.ordinal) < reservation.instances OR (COUNT(reserved.ordinal) > reservation.instances
+    AND COUNT(CASE WHEN state = 'reserved' THEN 1 END) > 0)
+    OR MAX(reserved.family <> reservation.family OR reserved.prefix_length <> reservation.prefix_length)
 LIMIT 20
 """
 
@@ -88,6 +116,15 @@ def verify(store: Store, transaction: Transaction) -> list[str]:
         f"reservation '{name}': prefix {ordinal} is {state}, which its address space is not"
         for name, ordinal, state in store.execute(_MAPPED)
     ]
+    problems += [
+        f"reservation '{name}': prefix {ordinal} and the instance that has it contradict each other"
+        for name, ordinal in store.execute(_ACTIVE)
+    ]
+    problems += [f"instance '{row[0]}' has a reserved prefix that there is not" for row in store.execute(_ASTRAY)]
+    problems += [
+        f"reservation '{name}' for {wanted} instances holds {held} prefixes, {idle} of them idle, or of another size"
+        for name, wanted, held, idle in store.execute(_SIZES)
+    ]
     instances = store.execute("SELECT COUNT(*) FROM instance").fetchone()[0]
     holding = store.execute("SELECT COUNT(*) FROM occupied WHERE kind = 'instance'").fetchone()[0]
     if holding != instances:
@@ -101,9 +138,10 @@ def verify(store: Store, transaction: Transaction) -> list[str]:
 
 
 def _counting_problems(store: Store, now: int) -> Iterator[str]:
-    largest = store.execute("SELECT COALESCE(MAX(id), 0) FROM subnet").fetchone()[0]
-    if largest > store.last_id("subnet"):
-        yield "ids of subnets would be given out again"
+    for table in ("subnet", "reservation", "instance"):
+        largest = store.execute(f"SELECT COALESCE(MAX(id), 0) FROM {table}").fetchone()[0]
+        if largest > store.last_id(table):
+            yield f"ids of {table}s would be given out again"
     missing = store.last_id("event") - store.execute("SELECT COUNT(*) FROM event").fetchone()[0]
     if missing:
         yield f"{missing} audit events are missing"
