@@ -30,7 +30,7 @@ class Activation:
         instance: as ``ipam.instance_lifecycle.show_instance`` has it. ``pending`` until its node was read back.
         missed: why no reservation served it; None where one did, or where it was there before.
         changed: False where everything was so already.
-        milliseconds: by step: ``ledger``, ``route``, ``assign``.
+        milliseconds: by step: ``ledger``, ``assign``, ``route``.
     """
 
     instance: dict[str, Any]

@@ -46,10 +46,9 @@ class NetlinkAssigner:
         """Keeps nothing open: instances come and go, and sockets would keep their namespaces alive."""
 
     def _apply(self, instance: Mapping[str, Any], address: str, routes: list[Route], *, present: bool) -> None:
-        transport = NetlinkTransport(instance["netns"])
+        transport = NetlinkTransport(instance["netns"], netfilter=False)
         try:
-            with transport.hold():
-                _bring(transport, instance["instance_interface"], address, routes, present)
+            _bring(transport, instance["instance_interface"], address, routes, present)
         finally:
             transport.close()
 

@@ -25,13 +25,16 @@ HOLD_SECONDS = 60.0
 class NetlinkTransport:
     """Implements ``Transport``. Not for use by several threads at once."""
 
-    def __init__(self, netns: str | None = None) -> None:
+    def __init__(self, netns: str | None = None, *, netfilter: bool = True) -> None:
         """
         Args:
             netns: name (under ``/run/netns``) or path of a network namespace of this host to serve instead of the
                 caller's own. A short-lived thread enters it to open the sockets; the caller stays where it is.
+            netfilter: False for hosts whose access lists are not ours to see. Closing a netfilter socket takes the
+                kernel many milliseconds. Without them there is no mark either, and ``hold`` is not to be used.
         """
         self._netns = netns
+        self._netfilter = netfilter
         self._route_wire: Wire | None = None
         self._nft_wire: Wire | None = None
         self._lock = marking.Lock(netns)
@@ -110,6 +113,8 @@ class NetlinkTransport:
         return self._route_wire
 
     def _nft(self) -> Wire:
+        if not self._netfilter:
+            raise NodeError("Access lists are left alone here.")
         if self._nft_wire is None:
             try:
                 self._nft_wire = _wire(NETLINK_NETFILTER, self._netns)
