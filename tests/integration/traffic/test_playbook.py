@@ -37,6 +37,7 @@ def lab() -> Iterator[Lab]:
 @pytest.fixture
 def site(lab: Lab, ansible: Ansible, tmp_path: Path) -> Ansible:
     ansible.environment["SHADOWNET_LEDGER"] = str(tmp_path / "ledger.db")
+    ansible.environment["ANSIBLE_CONNECTION_PLUGINS"] = str(Path(__file__).parents[1] / "connection_plugins")
     host = {"ansible_connection": "netns", "netns": lab.names["fe1"]}
     routers = {"r1": {"shadownet_transport": "netconf"}}
     ansible.folder.mkdir(parents=True, exist_ok=True)
