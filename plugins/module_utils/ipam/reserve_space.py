@@ -108,8 +108,8 @@ def _spread(
         if room is not None and room < left:
             refusals.append((pool.name, _capped(pool, item, caps, left)))
         elif lacking:
-            what = f"{wanted} prefixes of /{item.prefix_length}"
-            refusals.append((pool.name, f"no room: {what} are asked, {wanted - lacking} are free"))
+            free = wanted - lacking
+            refusals.append((pool.name, f"no room: of {left} prefixes of /{item.prefix_length}, {free} are free in it"))
         left -= wanted - lacking
         if not left:
             return spread
