@@ -7,7 +7,7 @@ over used address-hours. Both are None where there was nothing to divide by.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from typing import Any, NamedTuple
 
@@ -94,15 +94,15 @@ class _Meter:
 
     def __init__(self, window: Window) -> None:
         self._window = window
-        self._hours: dict[Key, Counter[str]] = {}
-        self._counts: dict[Key, Counter[str]] = {}
+        self._hours: defaultdict[Key, Counter[str]] = defaultdict(Counter)
+        self._counts: defaultdict[Key, Counter[str]] = defaultdict(Counter)
         self._against: Counter[Key] = Counter()
 
     def level(self, time: int, key: Key, what: str, prefixes: int, size: int) -> None:
         """A level holds until it changes again; the later change takes away what the first one gave too much."""
         since, until, _closed = self._window
         if time < until:
-            self._hours.setdefault(key, Counter())[what] += prefixes * size * (until - max(time, since))
+            self._hours[key][what] += prefixes * size * (until - max(time, since))
 
     def happened(self, time: int, keys: Iterable[Key], what: str, number: int = 1) -> None:
         """Counts; for several keys, that differ by pool, only once where pools do not matter."""
@@ -114,9 +114,9 @@ class _Meter:
                 self._against[key] += number
             return
         for key in keys:
-            self._counts.setdefault(key, Counter())[what] += number
+            self._counts[key][what] += number
         for key in keys[1:]:
-            self._counts.setdefault(key._replace(pool=None), Counter())[what] -= number
+            self._counts[key._replace(pool=None)][what] -= number
 
     def entries(self, names: tuple[str, ...], group: Callable[[Key], tuple[Any, ...]]) -> list[dict[str, Any]]:
         """Sums over keys that are the same to ``group``."""
@@ -137,7 +137,7 @@ class _Meter:
     def pools(self) -> list[dict[str, Any]]:
         """By pool. A shadow pool answers for the misses of workloads for which it held something at the time."""
         for key, number in self._against.items():
-            self._counts.setdefault(key, Counter())["missed:against"] += number
+            self._counts[key]["missed:against"] += number
             self._counts[key]["created"] += number
         found = self.entries(("pool", "family"), lambda key: (key.pool, f"ipv{key.family}"))
         for key, number in self._against.items():
