@@ -122,6 +122,22 @@ def test_leases_and_placeholders_outlive_a_restart_and_reclamation(link: Link, c
 
 
 @pytest.mark.netns
+def test_after_a_loss_of_all_leases_they_are_back_before_kea_serves_anybody(link: Link) -> None:
+    kea = link.start([subnet(str(SHADOW))])
+    kea.stop()
+    kea.more = {"interfaces-config": {"interfaces": []}}
+    kea.start()
+    assert link.bare(lambda client: client.obtain(OTHER)) is None
+    guard(link.server, [SHADOW], ledger=LEDGER)
+    give(link.server, owned("10.80.0.20", MAC, "web-1"))
+    kea.stop()
+    kea.more = {}
+    kea.start()
+    assert link.bare(lambda client: client.obtain(MAC)).address == "10.80.0.20"
+    assert link.bare(lambda client: client.obtain(OTHER)) is None
+
+
+@pytest.mark.netns
 def test_as_the_documentation_configures_it_an_owner_cannot_lose_its_address(link: Link) -> None:
     link.start([subnet(**{"valid-lifetime": INFINITE})], **{"client-classes": [DROP]})
     server = link.server
