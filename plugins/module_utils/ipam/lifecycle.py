@@ -129,6 +129,8 @@ def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
     """
     if transaction.clock_behind:
         return 0
+    if not transaction.anything_ended():
+        return 0
     most = -1 if limit is None else limit
     subnets = transaction.subnets_expired(most)
     for subnet in subnets:

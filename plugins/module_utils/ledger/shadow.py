@@ -354,8 +354,11 @@ class Shadow:
                 f"UPDATE instance SET {_changes(_INSTANCE)} WHERE id = ?", (*_instance_row(item)[1:], item.id)
             )
             return
-        item.id = self._store.last_id("instance") + 1
-        self._store.execute(f"INSERT INTO instance ({_INSTANCE}) VALUES ({_marks(_INSTANCE)})", _instance_row(item))
+        columns = _INSTANCE.removeprefix("id, ")
+        row = self._store.execute(
+            f"INSERT INTO instance ({columns}) VALUES ({_marks(columns)}) RETURNING id", _instance_row(item)[1:]
+        ).fetchone()
+        item.id = int(row[0])
 
     def delete_instance(self, item: Instance) -> None:
         """Removes an instance's row."""

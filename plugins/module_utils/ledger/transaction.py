@@ -291,6 +291,17 @@ class Transaction(Records, Shadow, TrafficRecords):
         ).fetchall()
         return [_read_occupied(row) for row in rows]
 
+    def anything_ended(self) -> bool:
+        """Whether a ttl, a reservation or a quarantine is over; one look at the indexes, for every call asks this."""
+        return bool(
+            self._store.execute(
+                "SELECT EXISTS (SELECT 1 FROM subnet WHERE expires_at <= ? AND wanted = 1) "
+                "OR EXISTS (SELECT 1 FROM reservation WHERE expires_at <= ?) "
+                "OR EXISTS (SELECT 1 FROM occupied WHERE until <= ?)",
+                (self.now, self.now, self.now),
+            ).fetchone()[0]
+        )
+
     def count_occupied(self) -> list[tuple[int, str, int, int, int]]:
         """(pool id, kind, family, prefix length, number) over all space in use; ended quarantine is left out."""
         self.flush_rows()

@@ -9,7 +9,7 @@ from typing import Any
 
 from ...model.errors import NodeError
 from ...model.node_config import Route
-from . import links, routes, snapshot
+from . import routes, snapshot
 from .wire import KernelRefused, Wire
 
 
@@ -24,7 +24,7 @@ def add(wire: Wire, route: Route, floors: Sequence[Route]) -> bool:
     """
     plain = _plain(route)
     try:
-        encoder = routes.Encoder(lambda name: _index(wire, name))
+        encoder = routes.Encoder(wire.index)
         requests = [*(encoder.adding(_plain(floor)) for floor in floors), encoder.adding(plain)]
         refused, _sent = wire.batch(requests)
     except KernelRefused as found:
@@ -45,7 +45,7 @@ def remove(wire: Wire, route: Route, floors: Sequence[Route]) -> None:
         NodeError: the kernel refused it. OSError: the socket failed.
     """
     plain = _plain(route)
-    encoder = routes.Encoder(lambda name: _index(wire, name))
+    encoder = routes.Encoder(wire.index)
     requests = [encoder.adding(_plain(floor)) for floor in floors]
     try:
         requests.append(encoder.deleting(plain))
@@ -68,13 +68,6 @@ def _plain(route: Route) -> dict[str, Any]:
         "interface": route.interface,
         "metric": route.metric,
     }
-
-
-def _index(wire: Wire, name: str) -> int:
-    link = links.find(wire, name)
-    if link is None:
-        raise KernelRefused(errno.ENODEV, f"interface {name}")
-    return link.index
 
 
 def _refusal(op: str, route: Route, plain: dict[str, Any], refused: KernelRefused) -> NodeError:

@@ -8,6 +8,7 @@ pyroute2 enters another network namespace, everything else is struct.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import struct
@@ -37,6 +38,7 @@ OURS = 201
 MESSAGES_A_SEND = 128
 """Acknowledgements of this many messages fit in a receive buffer of the kernel's default size."""
 
+_SIOCGIFINDEX = 0x8933
 _SOL_NETLINK = 270
 _CAP_ACK, _EXT_ACK, _STRICT_CHECK = 10, 11, 12
 _HEADER = struct.Struct("=IHHII")
@@ -200,6 +202,18 @@ class Wire:
     def close(self) -> None:
         """Closes the socket."""
         self._socket.close()
+
+    def index(self, name: str) -> int:
+        """Number of the interface of that name in the socket's network namespace (netdevice(7)): a tenth of a ``get``.
+
+        Raises:
+            KernelRefused: ENODEV, there is none.
+        """
+        try:
+            answer = fcntl.ioctl(self._socket, _SIOCGIFINDEX, struct.pack("16si12x", name.encode(), 0))
+        except OSError as error:
+            raise KernelRefused(error.errno or errno.ENODEV, f"interface {name}") from None
+        return int(struct.unpack("16si12x", answer)[1])
 
     def talk(self, kind: int, flags: int, body: bytes) -> None:
         """One request; returns when the kernel has done it.
