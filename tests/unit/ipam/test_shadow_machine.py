@@ -34,7 +34,7 @@ from .desk import Desk
 from .shadow_oracle import Instance, Mapped, Net, Pool, Reservation, Rest, ShadowOracle, addresses, parse
 
 WINDOW = free_space._WINDOW
-EXAMPLES = int(os.environ.get("SHADOWNET_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("SHADOWNET_EXAMPLES", "40"))
 
 # Name of a reservation: workload, family, prefix length, node.
 RESERVATIONS: dict[str, tuple[str, int, int, str | None]] = {
