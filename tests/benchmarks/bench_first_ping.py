@@ -33,8 +33,7 @@ ROUNDS = 15
 PATIENCE = 10.0
 SHADOW, LEASED = "10.200.0.0/16", "10.80.0.77"
 INTERFACE = "eth0"
-SCRIPT = """\
-#!/bin/sh
+SCRIPT = """#!/bin/sh
 case ${{reason:-$1}} in
   BOUND|REBOOT|bound)
     ip address replace "${{new_ip_address:-$ip}}/32" dev {interface}
@@ -110,10 +109,9 @@ class Site:
         """ISC's client, as it is when nothing is known of former leases."""
         pid, leases = self.folder / "pid", self.folder / "leases"
         leases.unlink(missing_ok=True)
-        took = self.client(
-            "dhclient", "-4", "-1", "-q", "-cf", "/dev/null", "-sf", str(self.script), "-pf", str(pid),
-            "-lf", str(leases), INTERFACE,
-        )  # fmt: skip
+        program = kea_server().own_copy("dhclient", self.folder)
+        files = ("-cf", "/dev/null", "-sf", str(self.script), "-pf", str(pid), "-lf", str(leases))
+        took = self.client(program, "-4", "-1", "-q", *files, INTERFACE)
         until = time.perf_counter() + PATIENCE
         while not (pid.exists() and pid.read_text().strip()) and time.perf_counter() < until:
             time.sleep(0.01)  # it writes this once it is in the background

@@ -161,12 +161,20 @@ def unguarded(
 
 def weaknesses(server: DhcpServer, prefixes: Sequence[IPv4Network]) -> list[str]:
     """What in the server's settings lets an instance lose its address before the ledger takes it back."""
-    met = {span.subnet_id for span in overlaps(server.pools(), prefixes)}
+    pools = server.pools()
+    met = {span.subnet_id for span in overlaps(pools, prefixes)}
+    subnets = [pool for pool in {pool.subnet_id: pool for pool in pools}.values() if pool.subnet_id in met]
     found = [
         f"subnet {pool.subnet_id}: leases run out after {pool.lifetime} s; an instance that is silent for so long "
         f"loses its address. Set valid-lifetime to {INFINITE}."
-        for pool in {pool.subnet_id: pool for pool in server.pools()}.values()
-        if pool.subnet_id in met and pool.lifetime != INFINITE
+        for pool in subnets
+        if pool.lifetime != INFINITE
+    ]
+    found += [
+        f"subnet {pool.subnet_id}: machines with the same client identifier, as those made from one image often have, "
+        "get each other's addresses. Set match-client-id to false."
+        for pool in subnets
+        if pool.by_client_id
     ]
     if met and server.can_be_released():
         found.append(

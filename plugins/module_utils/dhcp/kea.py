@@ -198,8 +198,11 @@ def pools_of(config: Mapping[str, Any]) -> list[DhcpPool]:
     for network in networks:
         for subnet in network.get("subnet4", []):
             lifetime = subnet.get("max-valid-lifetime", subnet.get("valid-lifetime", _DEFAULT_LIFETIME))
+            by_id = bool(
+                subnet.get("match-client-id", network.get("match-client-id", config.get("match-client-id", True)))
+            )
             ranges = [_range(pool["pool"]) for pool in subnet.get("pools", [])]
-            found.extend(DhcpPool(int(subnet["id"]), first, last, int(lifetime)) for first, last in ranges)
+            found.extend(DhcpPool(int(subnet["id"]), first, last, int(lifetime), by_id) for first, last in ranges)
     return sorted(found, key=lambda pool: pool.first)
 
 

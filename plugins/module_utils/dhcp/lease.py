@@ -117,13 +117,15 @@ class Lease:
 class DhcpPool(NamedTuple):
     """Addresses that a server gives by itself: from ``first`` to ``last``, as numbers.
 
-    ``lifetime`` is what a client of that subnet gets at most, in seconds.
+    ``lifetime`` is what a client of that subnet gets at most, in seconds. With ``by_client_id`` the server tells
+    clients apart by what they call themselves (RFC 2131, client identifier) rather than by their hardware addresses.
     """
 
     subnet_id: int
     first: int
     last: int
     lifetime: int
+    by_client_id: bool = False
 
 
 PLACEHOLDER_MAC = ":".join(["53"] * 20)

@@ -13,13 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ansible_collections.shadownet.ipam.tests.integration.dhcp.kea_server import own_copy
+
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = 1, 2, 3, 4, 5, 6, 7
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
 _COOKIE = bytes.fromhex("63825363")
 _BROADCAST = b"\xff" * 6
 # Both hand their answer to a script; the usual ones would rewrite files of the host.
-_DHCLIENT_SCRIPT = """\
-#!/bin/sh
+_DHCLIENT_SCRIPT = """#!/bin/sh
 case $reason in
   BOUND|RENEW|REBIND|REBOOT)
     ip address replace "$new_ip_address/32" dev "$interface"
@@ -28,8 +29,7 @@ case $reason in
   PREINIT) ip link set "$interface" up ;;
 esac
 """
-_UDHCPC_SCRIPT = """\
-#!/bin/sh
+_UDHCPC_SCRIPT = """#!/bin/sh
 case $1 in
   bound|renew)
     ip address replace "$ip/32" dev "$interface"
@@ -50,7 +50,7 @@ class Answer(NamedTuple):
 def dhclient(namespace: str, interface: str, folder: Path, server: str, seconds: float = 20) -> str | None:
     """The address that ISC's client gets, None if it gets none in time."""
     script = _script(folder, _DHCLIENT_SCRIPT, server)
-    command = ["dhclient", "-4", "-1", "-q", "-cf", "/dev/null", "-sf", str(script)]
+    command = [own_copy("dhclient", folder), "-4", "-1", "-q", "-cf", "/dev/null", "-sf", str(script)]
     command += ["-pf", str(folder / "pid"), "-lf", str(folder / "leases"), interface]
     _run(namespace, command, seconds)
     pid = folder / "pid"

@@ -175,8 +175,24 @@ def spawn(namespace: str | None, folder: Path, *command: str) -> subprocess.Pope
         "KEA_DHCP_DATA_DIR": str(folder),
     }
     inside = [] if namespace is None else ["ip", "netns", "exec", namespace]
+    full = [*inside, own_copy(command[0], folder), *command[1:]]
     with (folder / f"{command[0]}.out").open("wb") as out:
-        return subprocess.Popen([*inside, *command], env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+        return subprocess.Popen(full, env=environment, stdout=out, stderr=out, stdin=subprocess.DEVNULL)
+
+
+def own_copy(program: str, folder: Path) -> str:
+    """Path of a copy of a program. AppArmor goes by the path, and allows the original only its usual folders.
+
+    Raises:
+        FileNotFoundError: there is no such program.
+    """
+    copy = folder / program
+    if not copy.exists():
+        found = shutil.which(program, path=PATH)
+        if found is None:
+            raise FileNotFoundError(program)
+        shutil.copy(found, copy)
+    return str(copy)
 
 
 def end(process: subprocess.Popen[bytes] | None, kill: bool = False) -> None:

@@ -139,7 +139,7 @@ def test_after_a_loss_of_all_leases_they_are_back_before_kea_serves_anybody(link
 
 @pytest.mark.netns
 def test_as_the_documentation_configures_it_an_owner_cannot_lose_its_address(link: Link) -> None:
-    link.start([subnet(**{"valid-lifetime": INFINITE})], **{"client-classes": [DROP]})
+    link.start([subnet(**{"valid-lifetime": INFINITE, "match-client-id": False})], **{"client-classes": [DROP]})
     server = link.server
     guard(server, [SHADOW], ledger=LEDGER)
     give(server, owned("10.80.0.20", MAC, "web-1"))
@@ -154,6 +154,35 @@ def test_as_the_documentation_configures_it_an_owner_cannot_lose_its_address(lin
     assert link.bare(lambda client: client.obtain(OTHER)).address != "10.80.0.20"
     assert not give(server, owned("10.80.0.20", MAC, "web-1")).changed
     assert weaknesses(server, [SHADOW]) == []
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("trusted", [False, True])
+def test_clones_that_call_themselves_the_same_each_get_their_own_address(link: Link, trusted: bool) -> None:
+    """Machines from one image often share a client identifier; Kea must go by the hardware address alone."""
+    link.start([subnet(**{"match-client-id": trusted})])
+    guard(link.server, [SHADOW], ledger=LEDGER)
+    give(link.server, owned("10.80.0.20", MAC, "web-1"))
+    give(link.server, owned("10.80.0.21", OTHER, "web-2"))
+    same = b"\xff\x00\x00\x00\x01cloned"
+    got = link.bare(lambda client: [client.obtain(mac, client_id=same) for mac in (MAC, OTHER, MAC)])
+    addresses = [None if one is None else one.address for one in got]
+    assert (addresses == ["10.80.0.20", "10.80.0.21", "10.80.0.20"]) == (not trusted)
+    assert any("match-client-id" in text for text in weaknesses(link.server, [SHADOW])) == trusted
+
+
+@pytest.mark.netns
+def test_with_threads_it_is_the_same(link: Link) -> None:
+    threads = {"enable-multi-threading": True, "thread-pool-size": 4, "packet-queue-size": 64}
+    link.start([subnet("10.80.0.8-10.80.0.39")], **{"multi-threading": threads})
+    assert link.server.lease_of("10.80.0.16") is None
+    guard(link.server, [SHADOW], ledger=LEDGER)
+    for number in range(20):  # while the owner asks, and asks again
+        give(link.server, owned("10.80.0.20", MAC, f"web-{number}"))
+        assert link.bare(lambda client: client.obtain(MAC)).address == "10.80.0.20"
+        take(link.server, "10.80.0.20", ledger=LEDGER, instance=f"web-{number}")
+    got = link.lab.call("client", greedy, CLIENT_LINK, 17)
+    assert in_shadow(got) == []
 
 
 @pytest.mark.netns

@@ -60,7 +60,7 @@ def test_guarding_gathering_and_unguarding(link: Link, ansible: Ansible) -> None
     done = both(ansible, link, prefixes=prefixes, state="guarded").task("one")
     assert done["guarded"] == ["10.80.0.16-10.80.0.17", "10.80.0.19-10.80.0.31"]
     assert [one["address"] for one in done["taken"]] == [strange]
-    assert len(done["weaknesses"]) == 2
+    assert len(done["weaknesses"]) == 3
     assert any(f"{strange} was given away already, to {OTHER}" in text for text in done["warnings"])
     run = ansible.play(
         [
