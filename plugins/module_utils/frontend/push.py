@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from ..model.errors import Conflict, NodeError
+from ..model.errors import Conflict, NodeError, NotFound
 from ..model.node_config import NodeConfig
 from .change import Change
 from .check import check
@@ -109,8 +109,8 @@ def _push(
         changes = transition(current.config, wanted)
         try:
             check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
-        except Conflict as conflict:
-            conflict.drift = from_changes(changes, current.foreign)
+        except (Conflict, NotFound) as found:
+            found.drift = from_changes(changes, current.foreign)
             raise
         if check_mode:
             after = wanted if changes else current.config

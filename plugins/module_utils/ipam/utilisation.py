@@ -65,12 +65,12 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
 
 def overview(transaction: Transaction) -> dict[str, Any]:
     """Pools, subnets by status, and per node whether it carries the newest revision."""
-    counts = transaction.count_by_node()
+    counts, instances = transaction.count_by_node(), transaction.count_instances_by_node()
     return {
         "pools": utilisation(transaction),
         "subnets": count_by_status(transaction),
         "nodes": [
-            {"name": name, **node._asdict(), "in_sync": node.in_sync, "subnets": counts.get(name, 0)}
+            {"name": name, **node._asdict(), "in_sync": node.in_sync, "subnets": counts.get(name, 0), "instances": instances.get(name, 0)}
             for name, node in transaction.nodes().items()
         ],
     }

@@ -347,6 +347,14 @@ class Shadow:
         found = self.instances("name = ?", (name,))
         return found[0] if found else None
 
+    def count_instances_by_node(self) -> dict[str, int]:
+        """Number of instances by node, for nodes that have any, or have not given some up yet."""
+        rows = self._store.execute(
+            "SELECT place, COUNT(*) FROM (SELECT node AS place FROM instance UNION ALL SELECT leaving FROM instance) "
+            "WHERE place IS NOT NULL GROUP BY place"
+        )
+        return dict(rows.fetchall())
+
     def save_instance(self, item: Instance) -> None:
         """Stores a new instance, which gets its id, or a changed one."""
         if item.id:

@@ -36,9 +36,11 @@ class ShadownetError(Exception):
 
     Attributes:
         routes: where it is about routes of a node: their destination prefixes.
+        drift: where a push met it before it changed anything: how the node differs from what is wanted.
     """
 
     routes: tuple[str, ...] = ()
+    drift: list[dict[str, Any]] | None = None
 
     def __init__(self, message: str, *, parameter: str | None = None, fix: str | None = None) -> None:
         super().__init__(message)
@@ -52,9 +54,13 @@ class ShadownetError(Exception):
 
     def details(self) -> dict[str, Any]:
         """Machine-readable form: ``error`` (class name), ``parameter``, ``fix`` and what a subclass adds."""
-        found = {"error": type(self).__name__, "parameter": self.parameter, "fix": self.fix}
-        found = {key: value for key, value in found.items() if value is not None}
-        return {**found, "routes": list(self.routes)} if self.routes else found
+        named = {"error": type(self).__name__, "parameter": self.parameter, "fix": self.fix}
+        found: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
+        if self.routes:
+            found["routes"] = list(self.routes)
+        if self.drift is not None:
+            found["drift"] = self.drift
+        return found
 
 
 class InvalidInput(ShadownetError):
@@ -66,17 +72,7 @@ class NotFound(ShadownetError):
 
 
 class Conflict(ShadownetError):
-    """What is asked contradicts what the ledger or the node holds.
-
-    Attributes:
-        drift: where a push met it, how the node differs from what is wanted.
-    """
-
-    drift: list[dict[str, Any]] | None = None
-
-    def details(self) -> dict[str, Any]:
-        found = super().details()
-        return found if self.drift is None else {**found, "drift": self.drift}
+    """What is asked contradicts what the ledger or the node holds."""
 
 
 class AllocationRefused(ShadownetError):

@@ -34,6 +34,7 @@ class Settler:
         self._due: dict[str, float] = {}
         self._retry: dict[str, float] = {}
         self._changed = threading.Condition()
+        self._paying = threading.Lock()
         self._closing = False
         self._thread: threading.Thread | None = None
         self.problems: dict[str, Exception] = {}
@@ -55,16 +56,17 @@ class Settler:
             return list(self._due)
 
     def settle(self) -> None:
-        """Makes all pushes that are owed, now, in the caller's thread.
+        """Makes all pushes that are owed, now, in the caller's thread; none is under way when this returns.
 
         Raises:
             ShadownetError: what the first node said that failed, after all were tried. It stays owed.
         """
         failed: list[Exception] = []
-        for node in self.owed:
-            problem = self._pay(node)
-            if problem is not None:
-                failed.append(problem)
+        with self._paying:  # after the push that the thread is making
+            for node in self.owed:
+                problem = self._pay(node)
+                if problem is not None:
+                    failed.append(problem)
         if failed:
             raise failed[0]
 
@@ -102,7 +104,8 @@ class Settler:
                     return
                 node = self._ripe()[0]
             began = time.monotonic()
-            self._pay(node)
+            with self._paying:
+                self._pay(node)
             rested = time.monotonic() + self._rest * (time.monotonic() - began)
             with self._changed:
                 while not self._closing and (left := rested - time.monotonic()) > 0:

@@ -14,8 +14,10 @@ import pytest
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.desired import desired_config
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import verify_ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 from ansible_collections.shadownet.ipam.tests.integration.ansible_run import Ansible, Run
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab
 from ansible_collections.shadownet.ipam.tests.integration.netconf.conftest import Node, candidate_server, node
@@ -179,6 +181,11 @@ def test_one_bad_interface_keeps_no_other_waiting(linux: Site, lab: Lab) -> None
     assert "Nodes refused web-1, web-3: config.routes[3].interface: the node has no interface tap9, no." in run.stdout
     assert linux.statuses() == {"web-1": "error", "web-2": "active", "web-3": "error"}
     assert ("10.200.0.4/30", "unicast") in linux.routes()
+    lab.run("fe1", "ip", "link", "del", "tap1")
+    run = linux.run("reconcile").ok()
+    assert "missing route 10.200.0.4/30" in run.stdout
+    assert set(linux.statuses().values()) == {"error"}
+    lab.join("fe1", "tap1", "vm1", "eth1")
     good = [linux.instance("web-1"), linux.instance("web-2"), linux.instance("web-3")]
     linux.run("instance_created", shadownet_instances=good).ok()
     assert set(linux.statuses().values()) == {"active"}
@@ -200,6 +207,13 @@ def test_an_instance_moves_between_nodes(linux: Site, lab: Lab) -> None:
     with Ledger(linux.ledger) as ledger, ledger.transaction(check=True) as transaction:
         assert desired_config(transaction, "fe2").config.routes[-1].type == "unicast"
     assert "10.200.0.0/30" in lab.run("fe2", "ip", "route")
+
+    with Ledger(linux.ledger) as ledger, ledger.transaction() as transaction:  # back again, and interrupted at once
+        create(transaction, InstanceRequest("web-1", "web", node="fe1", interface="tap1"))
+    linux.run("reconcile").ok()
+    assert "10.200.0.0/30" not in lab.run("fe2", "ip", "route")
+    assert linux.routes() == [("10.200.0.0/16", "blackhole"), ("10.200.0.0/30", "unicast")]
+    assert linux.statuses() == {"web-1": "active"}
 
 
 @pytest.mark.netns

@@ -17,7 +17,7 @@ def add(wire: Wire, route: Route, floors: Sequence[Route]) -> bool:
     """Adds a route of ours, after the blackholes beneath it, most of which are there.
 
     Returns:
-        False when some route of its prefix and metric is there already; whose, this does not look at.
+        False when another route of its prefix and metric is there already.
 
     Raises:
         NodeError: the kernel refused it. OSError: the socket failed.
@@ -29,13 +29,14 @@ def add(wire: Wire, route: Route, floors: Sequence[Route]) -> bool:
         refused, _sent = wire.batch(requests)
     except KernelRefused as found:
         raise _refusal("add", route, plain, found) from None
-    there = True
+    taken = False
     for one in refused:
+        at_floor = one.index < len(floors)
         if one.code != errno.EEXIST:
-            at_floor = one.index < len(floors)
             raise _refusal("add", floors[one.index] if at_floor else route, plain, one)
-        there = there and one.index < len(floors)
-    return there
+        taken = taken or not at_floor
+    # A full push may have been faster. If this very route is there, it can be removed, and added again in the same send.
+    return not taken or not wire.batch([encoder.deleting(plain), requests[-1]], keep_going=True)[0]
 
 
 def remove(wire: Wire, route: Route, floors: Sequence[Route]) -> None:
