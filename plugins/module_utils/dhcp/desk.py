@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from ..model.errors import Conflict, DhcpError
-from .lease import ACTIVE, DECLINED, EXPIRED, INFINITE, PLACEHOLDER_MAC, Lease, Owner
+from .lease import ACTIVE, DECLINED, EXPIRED, INFINITE, PLACEHOLDER_MAC, DhcpPool, Lease, Owner
 from .server import DhcpServer
 
 _TRIES = 5
@@ -102,6 +102,20 @@ def placeholder(address: str, subnet_id: int | None, ledger: str | None) -> Leas
     """A lease that keeps an address from everybody."""
     owner = Owner(ledger=ledger, placeholder=True)
     return Lease(address=address, mac=PLACEHOLDER_MAC, subnet_id=subnet_id, lifetime=INFINITE, owner=owner)
+
+
+def refuse_unreachable(pools: Sequence[DhcpPool], wanted: Lease) -> None:
+    """Refuses a lease that would be of no use: what lies in no pool of the server is never given to its client.
+
+    Raises:
+        DhcpError: it lies in none.
+    """
+    if not any(pool.first <= wanted.number <= pool.last for pool in pools):
+        raise DhcpError(
+            "lies in no pool of the server, which would never give it to its client; nothing was changed.",
+            parameter=f"lease {wanted.address}",
+            fix="Add it to a pool in the server's configuration, and guard it (state=guarded).",
+        )
 
 
 def settle(found: Lease | None, wanted: Lease) -> Lease:

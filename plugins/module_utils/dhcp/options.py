@@ -10,7 +10,7 @@ from typing import Any
 
 from ..model.errors import InvalidInput
 from .compare import compare
-from .desk import Change, give, take
+from .desk import Change, give, refuse_unreachable, take
 from .guard import guard, read_prefixes, unguard, unguarded, weaknesses
 from .lease import INFINITE, Lease, Owner
 from .registry import DHCP_SERVERS
@@ -75,6 +75,9 @@ def run(server: DhcpServer, options: Mapping[str, Any], check: bool) -> dict[str
             for one in leases
         ]
         return _result(taken_away)
+    pools = server.pools()
+    for one in leases:
+        refuse_unreachable(pools, one)
     drift: list[dict[str, Any]] = []
     changes: list[Change] = []
     taken: list[str] = []

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..dhcp.desk import give, take
-from ..dhcp.lease import INFINITE, Lease, Owner
+from ..dhcp.desk import give, refuse_unreachable, take
+from ..dhcp.lease import INFINITE, DhcpPool, Lease, Owner
 from ..dhcp.registry import open_dhcp
 from ..dhcp.server import DhcpServer
 from ..model.errors import InvalidInput
@@ -41,14 +41,21 @@ class DhcpAssigner:
         self._subnet_id = subnet_id
         self._lifetime = lifetime
         self.server: DhcpServer = open_dhcp(server, **options)
+        self._pools: list[DhcpPool] = []
 
     def give(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner``.
 
         Raises:
             Conflict: the address or the hardware address has a lease that is not ours; nothing was changed.
+            DhcpError: the address lies in no pool of the server; or it refused, or does not answer.
         """
-        give(self.server, wanted_lease(instance, self._ledger_id, self._subnet_id, self._lifetime))
+        wanted = wanted_lease(instance, self._ledger_id, self._subnet_id, self._lifetime)
+        # The server's configuration is asked for once, and again where it might have changed since.
+        if not any(pool.first <= wanted.number <= pool.last for pool in self._pools):
+            self._pools = self.server.pools()
+            refuse_unreachable(self._pools, wanted)
+        give(self.server, wanted)
 
     def take(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner``. A lease that has become another's stays."""

@@ -118,6 +118,26 @@ def test_while_kea_is_away_nothing_is_lost_and_repeating_finishes_it(site: Site)
     assert not site.manager.deleted("web-1").changed
 
 
+def test_an_address_that_lies_in_no_pool_of_kea_is_refused_until_it_does(site: Site) -> None:
+    kea = site.link.kea
+    assert kea is not None
+    site.created("web-1", "52:54:00:00:00:01")  # the pools are known now
+    with site.ledger.transaction("test") as transaction:
+        declare_pools(transaction, [{"name": "far", "prefixes": ["10.80.7.0/28"], "quarantine": "0s"}])
+    far = {"workload": "job", "fallback": "dhcp", "pools": ["far"]}
+    with pytest.raises(DhcpError, match=r"lease 10\.80\.7\.0: lies in no pool of the server"):
+        site.created("job-1", "52:54:00:00:00:02", **far)
+    kea.stop()
+    kea.subnets = [subnet("10.80.0.0-10.80.7.255")]
+    kea.start()
+    assert site.created("job-1", "52:54:00:00:00:02", **far).address == "10.80.7.0"
+    assert link_obtains(site.link, "52:54:00:00:00:02") == "10.80.7.0"
+
+
+def link_obtains(link: Link, mac: str) -> str:
+    return str(link.bare(lambda client: client.obtain(mac)).address)
+
+
 def test_an_instance_that_comes_back_with_another_card(site: Site) -> None:
     first = site.created("web-1", "52:54:00:00:00:01")
     again = site.created("web-1", site.link.mac())

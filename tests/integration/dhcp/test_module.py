@@ -120,6 +120,7 @@ def test_one_bad_lease_keeps_all_from_being_given(link: Link, ansible: Ansible) 
             f"leases[1].mac: {MAC} is there twice",
         ),
         ({"leases": [{"address": "10.80.0.20", "mac": MAC, "valid_lifetime": 0}]}, "leases[0].valid_lifetime: "),
+        ({"leases": [{"address": "10.80.9.1", "mac": MAC}]}, "lease 10.80.9.1: lies in no pool of the server"),
         ({"state": "overridden", "leases": []}, "ledger_id"),
         ({"state": "guarded"}, "prefixes"),
         ({"state": "guarded", "prefixes": ["10.80.0.1/16"]}, "prefixes[0]: "),
