@@ -6,11 +6,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ..ledger.addresses import format_block
+from ..ledger.addresses import format_address, format_block
 from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
+from ..model.pool import FAMILY_BITS, Block
 from ..model.reservation import RESERVED, RESTING, Instance
 from ..model.subnet import ACTIVE, ERROR, RELEASING
+from .reserved import kept
 from .space import give_back
 
 
@@ -38,7 +40,7 @@ def show_instance(item: Instance, pool: str, now: int) -> dict[str, Any]:
         "reason": item.reason,
         "source": item.source,
         "cidr": format_block(item.block),
-        "address": format_block(item.block).partition("/")[0],
+        "address": format_address(item.block.family, _own_address(item.block)),
         "prefix_length": item.block.prefix_length,
         "family": f"ipv{item.block.family}",
         "pool": pool,
@@ -57,6 +59,11 @@ def show_instance(item: Instance, pool: str, now: int) -> dict[str, Any]:
         "revision": item.revision,
         "created_at": format_time(item.created_at),
     }
+
+
+def _own_address(block: Block) -> int:
+    """The instance's own address: of a prefix of several, the first that a host can have (RFC 3021, RFC 4291 2.6.1)."""
+    return block.start if FAMILY_BITS[block.family] - block.prefix_length < 2 else block.start + 1
 
 
 def shown(transaction: Transaction, item: Instance) -> dict[str, Any]:
@@ -161,10 +168,7 @@ def _retire(transaction: Transaction, item: Instance, before: dict[str, Any], ki
     """The instance is gone: its prefix rests, then goes back to its reservation, or is free."""
     pool = transaction.pool_of(item.pool_id)
     transaction.delete_instance(item)
-    mapped = transaction.reserved_at(pool.id, item.block)
-    if mapped is not None and transaction.holds_too_much(mapped.reservation_id):
-        transaction.drop_reserved([mapped])
-        mapped = None
+    mapped = kept(transaction, pool.id, item.block)
     if pool.quarantine:
         until = transaction.now + pool.quarantine * 1000
         transaction.change_occupied(pool, item.block, "quarantine", None, item.name, until)

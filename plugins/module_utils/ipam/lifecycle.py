@@ -13,7 +13,7 @@ from ..model.errors import InvalidInput, NotFound
 from ..model.reservation import RESERVED
 from ..model.subnet import ACTIVE, ERROR, RELEASING, Subnet
 from .instance_lifecycle import MovedInstance, set_aside, settle_instances
-from .reserved import end
+from .reserved import end, kept
 from .space import give_back
 
 FAILED = "the push failed"
@@ -147,11 +147,8 @@ def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
 def _rested(transaction: Transaction, item: Occupied) -> None:
     """A quarantine is over: the prefix goes back to its reservation if that still wants it, else it is free."""
     pool = transaction.pool_of(item.pool_id)
-    mapped = transaction.reserved_at(pool.id, item.block)
+    mapped = kept(transaction, pool.id, item.block)
     before = to_json({"pool": pool.name, "last": item.name})
-    if mapped is not None and transaction.holds_too_much(mapped.reservation_id):
-        transaction.drop_reserved([mapped])
-        mapped = None
     if mapped is None:
         give_back(transaction, pool, item.block)
         transaction.event("prefix.freed", "prefix", format_block(item.block), before, None)

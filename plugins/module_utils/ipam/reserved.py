@@ -167,6 +167,20 @@ def drop(transaction: Transaction, items: Sequence[Reserved]) -> None:
         give_back(transaction, transaction.pool_of(one.pool_id), one.block)
 
 
+def kept(transaction: Transaction, pool_id: int, block: Block) -> Reserved | None:
+    """The reserved prefix that a block goes back to when its instance is gone; None where no reservation wants it.
+
+    One that was made smaller while the instance had it gives it up here, and its node has a route less.
+    """
+    mapped = transaction.reserved_at(pool_id, block)
+    if mapped is None or not transaction.holds_too_much(mapped.reservation_id):
+        return mapped
+    transaction.drop_reserved([mapped])
+    for item in transaction.reservations("id = ?", (mapped.reservation_id,)):
+        touch(transaction, item)
+    return None
+
+
 def touch(transaction: Transaction, item: Reservation) -> None:
     """Notes that the configuration of its node changes with the blocks of a reservation."""
     if item.node is None:
