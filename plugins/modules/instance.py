@@ -192,7 +192,7 @@ instances:
       description: Its prefix.
       type: str
     address:
-      description: The first address of its prefix.
+      description: Its own address, the first of its prefix that a host can have.
       type: str
     status:
       description: V(pending), V(active), V(releasing), V(error) or V(gone).

@@ -58,14 +58,15 @@ def _wanted(instance: Mapping[str, Any]) -> tuple[str, list[Route]]:
     if interface is None:
         raise InvalidInput("is required with assign=netlink.", parameter="instance_interface")
     routes = []
+    length = 128 if instance["family"] == "ipv6" else 32
     gateway = instance["gateway"]
     if gateway is not None:
-        length = 128 if instance["family"] == "ipv6" else 32
         routes = [
             Route(f"{gateway}/{length}", interface=interface),
             Route(_EVERYTHING[instance["family"]], next_hop=gateway, interface=interface),
         ]
-    return f"{instance['address']}/{instance['prefix_length']}", routes
+    # The prefix is routed to the instance, so that its own address is a host's, whatever else the prefix has.
+    return f"{instance['address']}/{length}", routes
 
 
 def _bring(transport: Transport, interface: str, address: str, routes: list[Route], present: bool) -> None:
