@@ -57,7 +57,7 @@ INSTANCES: dict[str, tuple[str, int, str | None, bool]] = {
     "d3": ("db", 6, None, False),
     "d4": ("db", 4, None, False),
 }
-SUBNETS = ["s1", "s2", "s3", "s4", "s5"]
+SUBNETS = ["s1", "s2", "s3", "s4", "s5", "x0", "x1"]
 # Neighbours, one prefix as long as what is reserved, and the last addresses of all.
 SPACE = {
     "sha": ["10.0.0.0/29", "10.0.0.8/30", "10.0.0.12/32", "2001:db8::/126"],
@@ -123,7 +123,7 @@ class Shadow(RuleBasedStateMachine):
             ]
             options: dict[str, Any] = {"quarantine": data.draw(st.sampled_from([0, 60, 60, 600]), label="quarantine")}
             if shadow:
-                options["lend"] = data.draw(st.booleans(), label="lend")
+                options["lend"] = data.draw(st.sampled_from([True, True, False]), label="lend")
                 options["workload_cap"] = data.draw(st.sampled_from([None, None, None, 0.29, 0.7]), label="cap")
                 if not options["lend"]:
                     options["strategy"] = data.draw(st.sampled_from(["first_fit", "best_fit", "round_robin"]))
@@ -144,6 +144,11 @@ class Shadow(RuleBasedStateMachine):
             self.make([wish], NOTHING)
         for name in data.draw(st.lists(st.sampled_from(sorted(INSTANCES)), max_size=5, unique=True), label="there"):
             self.come(name, True)
+        for wish in data.draw(st.lists(WISHES, max_size=3), label="reserved again"):
+            if self.oracle.reservations:
+                self.make([{**wish, "name": data.draw(st.sampled_from(sorted(self.oracle.reservations)))}], NOTHING)
+        for _turn in range(data.draw(st.integers(0, 3), label="borrowings")):
+            self.borrow(data)
 
     # -- reservations
 
@@ -450,9 +455,29 @@ class Shadow(RuleBasedStateMachine):
 
     @rule(name=st.sampled_from(SUBNETS), family=st.sampled_from([4, 4, 6]), more=st.integers(0, 3))
     def request(self, name: str, family: int, more: int) -> None:
-        if name in self.oracle.subnets:
-            return
-        length = (29 if family == 4 else 125) + more
+        if name not in self.oracle.subnets:
+            self.ask(name, family, (29 if family == 4 else 125) + more)
+
+    @precondition(lambda self: self.oracle.reservations)
+    @rule(data=st.data())
+    def request_what_only_a_reservation_can_give(self, data: st.DataObject) -> None:
+        self.borrow(data)
+
+    def borrow(self, data: st.DataObject) -> None:
+        trial = deepcopy(self.oracle)
+        trial.sweep(self.now)
+        sizes = [
+            (family, length)
+            for family, lengths in ((4, range(28, 33)), (6, range(126, 129)))
+            for length in lengths
+            if not trial.fitting(trial.pools["pro"], trial.free(trial.pools["pro"], family), family, length)
+            and (trial.lent(length, family) or ("", "", {}))[2]
+        ]
+        names = sorted({f"x{number}" for number in range(9)} - set(trial.subnets))
+        if sizes and names:
+            self.ask(names[0], *data.draw(st.sampled_from(sizes), label="size"))
+
+    def ask(self, name: str, family: int, length: int) -> None:
         trial = deepcopy(self.oracle)
         trial.sweep(self.now)
         provider = trial.pools["pro"]
