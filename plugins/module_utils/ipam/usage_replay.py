@@ -331,9 +331,7 @@ class Replay:
     def _retire(self, item: _Instance) -> None:
         del self._instances[item.name]
         place = item.place
-        mapped = self._mapped.get(place)
-        if mapped is not None and len(mapped.prefixes) > mapped.instances:
-            self._set(place, None)
+        self._give_up(place)
         rest = self._pool_rest.get(place.pool, 0)
         if not rest:
             self._level(item.key, "resting", -1, item.size)
@@ -347,7 +345,14 @@ class Replay:
         rest = self._rests.pop(place, None)
         if rest is not None:
             self._level(rest.key, "resting", -1, rest.size)
+            self._give_up(place)
             self._set(place, RESERVED)
+
+    def _give_up(self, place: Place) -> None:
+        """A reservation that was made smaller lets go of a prefix as soon as no instance has it."""
+        mapped = self._mapped.get(place)
+        if mapped is not None and len(mapped.prefixes) > mapped.instances:
+            self._set(place, None)
 
     # Traffic
 

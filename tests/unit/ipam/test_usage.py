@@ -313,6 +313,16 @@ def test_what_a_smaller_reservation_has_too_much_of_it_gives_up_with_the_instanc
     assert len(shadow.rows("SELECT * FROM reserved")) == 1
 
 
+def test_what_rests_while_its_reservation_is_made_smaller_is_free_afterwards(shadow: Desk) -> None:
+    shadow.reserve({"workload": "web", "instances": 2, "begins": 0, "ends": 36000})
+    shadow.create("web-0")
+    shadow.delete("web-0")
+    shadow.reserve({"workload": "web", "instances": 0, "begins": 0, "ends": 36000})
+    shadow.seconds += 3600
+    (web,) = told(shadow)["workloads"]
+    assert (web["reserved_hours"], web["idle_hours"], web["resting_hours"]) == (0.5, 0, 0.5)
+
+
 def test_the_same_in_a_window_that_people_write(shadow: Desk) -> None:
     shadow.reserve({"workload": "web", "instances": 2, "begins": 0, "ends": 7200})
     shadow.seconds += 3600
