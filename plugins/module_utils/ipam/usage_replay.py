@@ -21,6 +21,7 @@ from ..model.pool import FAMILY_BITS
 from ..model.reservation import RESERVED, RESTING, SHADOW
 from ..model.subnet import ACTIVE
 from ..model.units import parse_duration
+from .reserved import told_prefixes
 from .usage_reasons import RETURNED, reason_kind
 from .usage_traffic import AHEAD, IDLE, UNRESERVED
 
@@ -241,7 +242,7 @@ class Replay:
             for place in item.prefixes:
                 del self._mapped[place]
         item.instances = data["instances"]
-        item.prefixes = {Place(one.get("pool") or data["pool"], one["cidr"]): one["state"] for one in data["prefixes"]}
+        item.prefixes = {Place(pool, cidr): state for pool, cidr, state in told_prefixes(data)}
         for place, state in item.prefixes.items():
             self._mapped[place] = item
             if state == RESTING and place not in self._rests:

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reserved import told_prefixes
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import (
     AllocationRefused,
     Conflict,
@@ -440,10 +441,12 @@ def test_a_reclaim_takes_only_what_is_needed_and_its_node_is_to_be_told(desk: De
         kept = {item.name: item.instances for item in transaction.reservations()}
         (told,) = transaction.events("kind = 'reservation.reclaimed'")
     assert kept == {"sure": 8, "vague": 4}
-    assert json.loads(told["after"])["blocks"] == ["10.201.0.4/30"]
-    after = desk.desired("fe2")
-    assert after.node.revision == before + 1
-    assert [route.prefix for route in after.config.routes] == ["10.201.0.0/29", "10.201.0.4/30"]
+    after = json.loads(told["after"])
+    assert after["held"] == [{"pool": "b", "state": "reserved", "blocks": ["10.201.0.4/30"]}]
+    assert [cidr for pool, cidr, state in told_prefixes(after)] == [f"10.201.0.{n}/32" for n in range(4, 8)]
+    wanted = desk.desired("fe2")
+    assert wanted.node.revision == before + 1
+    assert [route.prefix for route in wanted.config.routes] == ["10.201.0.0/29", "10.201.0.4/30"]
 
 
 def test_a_pool_that_goes_takes_its_floors_from_the_nodes(shadow: Desk) -> None:
