@@ -505,3 +505,20 @@ def test_verify_finds_what_does_not_fit_together(tmp_path: Path, sql: str, words
         connection.commit()
     assert words in "\n".join(desk.problems())
     desk.close()
+
+
+def test_a_prefix_that_is_asked_for_by_name_is_taken_from_whoever_has_it_reserved(desk: Desk) -> None:
+    desk.pool("s", "10.200.0.0/29", kind="shadow", lend=True)
+    desk.reserve(web(2, name="sure", confidence=0.9), web(2, name="vague", prefix_length=31, confidence=0.1))
+    assert desk.get("mine", prefix="10.200.0.1/32") == "10.200.0.1/32"
+    # A larger reserved prefix goes as a whole; what the subnet does not take of it is free.
+    assert desk.get("more", prefix="10.200.0.4/32") == "10.200.0.4/32"
+    assert desk.occupied("s") == [
+        ("10.200.0.0/32", "reservation"),
+        ("10.200.0.1/32", "subnet"),
+        ("10.200.0.4/32", "subnet"),
+        ("10.200.0.6/31", "reservation"),
+    ]
+    desk.create("web-1")
+    with pytest.raises(AllocationRefused):
+        desk.get("never", prefix="10.200.0.0/32")
