@@ -125,7 +125,8 @@ def test_what_has_no_hop_left_is_nobodys(lab: Lab, table: TrafficTable) -> None:
 
 
 def test_other_tables_stay_and_another_set_of_prefixes_keeps_the_counts(lab: Lab, table: TrafficTable) -> None:
-    lab.run("node", "nft", "-f", "-", text="table inet other { chain c { type filter hook forward priority 0\n} }")
+    lab.run("node", "nft", "add table inet other")
+    lab.run("node", "nft", "add chain inet other c { type filter hook forward priority 0 ; }")
     others = lab.run("node", "nft", "list", "table", "inet", "other")
     send(lab, "10.200.0.1", 3)
     settle(table, "10.200.0.1/32", (3, 0))
