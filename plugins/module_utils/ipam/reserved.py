@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..ledger.addresses import format_block, split_range
+from ..ledger.addresses import format_block, read_block, split_range
 from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
 from ..model.pool import FAMILY_BITS, Block
@@ -61,16 +60,8 @@ class Outcome(NamedTuple):
 
 def _merged(side: dict[str, Any], cidrs: set[str]) -> list[str]:
     """Some of a shown reservation's prefixes as the fewest blocks."""
-    found = [_block(one["cidr"]) for one in side.get("prefixes", ()) if one["cidr"] in cidrs]
+    found = [read_block(one["cidr"]) for one in side.get("prefixes", ()) if one["cidr"] in cidrs]
     return [format_block(block) for block in merged(found)]
-
-
-def _block(cidr: str) -> Block:
-    """The reverse of ``format_block``."""
-    address, length = cidr.split("/")
-    family = 6 if ":" in address else 4
-    text = socket.inet_pton(socket.AF_INET6 if family == 6 else socket.AF_INET, address)
-    return Block(family, int.from_bytes(text, "big"), int(length))
 
 
 def end(transaction: Transaction, item: Reservation, kind: str) -> Outcome:
@@ -99,7 +90,7 @@ def told(shown: dict[str, Any]) -> dict[str, Any]:
     prefixes are for every change. ``held`` has pool, state and blocks, ``predicted`` the prefixes that have a name."""
     groups: dict[tuple[str, str], list[Block]] = {}
     for one in shown["prefixes"]:
-        groups.setdefault((one["pool"], one["state"]), []).append(_block(one["cidr"]))
+        groups.setdefault((one["pool"], one["state"]), []).append(read_block(one["cidr"]))
     return {
         **{key: value for key, value in shown.items() if key not in ("begun", "status", "blocks", "prefixes")},
         "held": [
@@ -113,7 +104,7 @@ def told(shown: dict[str, Any]) -> dict[str, Any]:
 def told_prefixes(data: dict[str, Any]) -> Iterator[tuple[str, str, str]]:
     """(pool, prefix, state) of each prefix of a reservation that ``told`` told of."""
     for group in data["held"]:
-        for block in map(_block, group["blocks"]):
+        for block in map(read_block, group["blocks"]):
             size = 1 << (FAMILY_BITS[block.family] - data["prefix_length"])
             for start in range(block.start, block.last + 1, size):
                 cidr = format_block(Block(block.family, start, data["prefix_length"]))
