@@ -97,26 +97,19 @@ class Site:
                 raise TimeoutError(f"{command[0]} got no address")
             self.ping(LEASED)
             took = 1000 * (time.perf_counter() - began)
-            process.wait(PATIENCE)
         finally:
             os.close(wire)
-            if process.poll() is None:
-                process.kill()
-                process.wait()
+            process.terminate()  # it may want to stay, to renew the lease
+            process.wait()
         return took
 
     def dhclient(self) -> float:
         """ISC's client, as it is when nothing is known of former leases."""
-        pid, leases = self.folder / "pid", self.folder / "leases"
+        leases = self.folder / "leases"
         leases.unlink(missing_ok=True)
         program = kea_server().own_copy("dhclient", self.folder)
-        files = ("-cf", "/dev/null", "-sf", str(self.script), "-pf", str(pid), "-lf", str(leases))
-        took = self.client(program, "-4", "-1", "-q", *files, INTERFACE)
-        until = time.perf_counter() + PATIENCE
-        while not (pid.exists() and pid.read_text().strip()) and time.perf_counter() < until:
-            time.sleep(0.01)  # it writes this once it is in the background
-        end(int(pid.read_text()))
-        pid.unlink(missing_ok=True)
+        files = ("-cf", "/dev/null", "-sf", str(self.script), "-pf", str(self.folder / "pid"), "-lf", str(leases))
+        took = self.client(program, "-4", "-1", "-d", "-q", *files, INTERFACE)
         self.clear()
         return took
 
@@ -135,17 +128,6 @@ class Site:
             ("node", f"neighbour flush dev {kea_server().INTERFACE}"),
         ):
             self.lab.run(where, "ip", *command.split())
-
-
-def end(pid: int) -> None:
-    """Ends a client that stays to renew its lease."""
-    try:
-        os.kill(pid, 15)
-        while True:
-            os.kill(pid, 0)
-            time.sleep(0.01)
-    except ProcessLookupError:
-        return
 
 
 def kea_server() -> Any:

@@ -164,15 +164,18 @@ class KeaServer:
 
 def _lease(data: Mapping[str, Any]) -> Lease:
     lifetime, since = int(data["valid-lft"]), int(data["cltt"])
-    ended = lifetime != INFINITE and since + lifetime <= time.time()
+    mac = str(data.get("hw-address", "")).lower()
+    owner = Owner.from_mark(data.get("user-context"), mac)
+    # Whether a stranger's lease has run out is for Kea to say: its clock may differ from ours.
+    ended = owner is not None and lifetime != INFINITE and since + lifetime < int(time.time())
     state = DECLINED if data.get("state") == _DECLINED else EXPIRED if data.get("state") or ended else ACTIVE
     return Lease(
         address=data["ip-address"],
-        mac=str(data.get("hw-address", "")).lower(),
+        mac=mac,
         subnet_id=data["subnet-id"],
         hostname=str(data.get("hostname", "")),
         lifetime=lifetime,
-        owner=Owner.from_mark(data.get("user-context")),
+        owner=owner,
         state=state,
     )
 
@@ -182,7 +185,7 @@ def _arguments_of(lease: Lease) -> dict[str, Any]:
         "ip-address": lease.address,
         "hw-address": lease.mac,
         "valid-lft": lease.lifetime,
-        "user-context": (lease.owner or Owner()).to_mark(),
+        "user-context": (lease.owner or Owner()).to_mark(lease.mac),
     }
     if lease.subnet_id is not None:
         found["subnet-id"] = lease.subnet_id

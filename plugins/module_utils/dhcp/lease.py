@@ -36,9 +36,10 @@ class Owner:
     hostname: str = ""
     lifetime: int = INFINITE
 
-    def to_mark(self) -> dict[str, Any]:
-        """What the lease carries."""
+    def to_mark(self, mac: str) -> dict[str, Any]:
+        """What the lease of ``mac`` carries."""
         given = {
+            "mac": mac,
             "ledger": self.ledger,
             "instance": self.instance,
             "placeholder": self.placeholder,
@@ -49,10 +50,14 @@ class Owner:
         return {MARK: {key: value for key, value in given.items() if value}}
 
     @classmethod
-    def from_mark(cls, context: Any) -> Owner | None:
-        """Reads what a lease carries; None for a lease that is not ours."""
+    def from_mark(cls, context: Any, mac: str) -> Owner | None:
+        """Reads what the lease of ``mac`` carries; None for a lease that is not ours.
+
+        A mark names the hardware address that it was made for: when a lease has run out and Kea gives its address to
+        another client, it leaves the mark on it. A declined lease has no hardware address any more, and stays ours.
+        """
         mark = context.get(MARK) if isinstance(context, Mapping) else None
-        if not isinstance(mark, Mapping):
+        if not isinstance(mark, Mapping) or (mac and mark.get("mac") != mac):
             return None
         lifetime = mark.get("lifetime")
         return cls(
@@ -78,7 +83,7 @@ class Lease:
         subnet_id: the server's number of the subnet; None lets the server find it by the address.
         owner: None for what the server gave by itself, or somebody else added.
         state: ``active``; ``declined``: a client found the address in use by somebody else; ``expired``: its time is
-            over, and the server may give the address to anybody.
+            over, and the server may give the address to anybody. For what is not ours the server itself says so.
     """
 
     address: str

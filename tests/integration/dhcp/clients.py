@@ -17,6 +17,7 @@ from ansible_collections.shadownet.ipam.tests.integration.dhcp.kea_server import
 
 DISCOVER, OFFER, REQUEST, DECLINE, ACK, NAK, RELEASE = 1, 2, 3, 4, 5, 6, 7
 PATH = f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin"
+_TRIES = 3
 _COOKIE = bytes.fromhex("63825363")
 _BROADCAST = b"\xff" * 6
 # Both hand their answer to a script; the usual ones would rewrite files of the host.
@@ -50,19 +51,21 @@ class Answer(NamedTuple):
 def dhclient(namespace: str, interface: str, folder: Path, server: str, seconds: float = 20) -> str | None:
     """The address that ISC's client gets, None if it gets none in time."""
     script = _script(folder, _DHCLIENT_SCRIPT, server)
-    command = [own_copy("dhclient", folder), "-4", "-1", "-q", "-cf", "/dev/null", "-sf", str(script)]
+    command = [own_copy("dhclient", folder), "-4", "-1", "-d", "-q", "-cf", "/dev/null", "-sf", str(script)]
     command += ["-pf", str(folder / "pid"), "-lf", str(folder / "leases"), interface]
-    _run(namespace, command, seconds)
-    pid = folder / "pid"
-    if pid.exists() and pid.read_text().strip():  # it stays to renew
-        _stop(int(pid.read_text()))
+    _run(namespace, command, seconds, folder)
     return _address(folder)
 
 
 def udhcpc(namespace: str, interface: str, folder: Path, server: str, seconds: float = 20) -> str | None:
     """The address that busybox's client gets, None if it gets none in time."""
     script = _script(folder, _UDHCPC_SCRIPT, server)
-    _run(namespace, ["udhcpc", "-f", "-q", "-n", "-t", "5", "-T", "1", "-i", interface, "-s", str(script)], seconds)
+    _run(
+        namespace,
+        ["udhcpc", "-f", "-q", "-n", "-t", "5", "-T", "1", "-i", interface, "-s", str(script)],
+        seconds,
+        folder,
+    )
     return _address(folder)
 
 
@@ -75,26 +78,18 @@ def _script(folder: Path, text: str, server: str) -> Path:
     return script
 
 
-def _run(namespace: str, command: list[str], seconds: float) -> None:
+def _run(namespace: str, command: list[str], seconds: float, folder: Path) -> None:
+    """Runs a client until it has an address, or gives up. One that would stay to renew is ended."""
     full = ["ip", "netns", "exec", namespace, *command]
     quiet = subprocess.DEVNULL
     process = subprocess.Popen(full, env={"PATH": PATH}, stdin=quiet, stdout=quiet, stderr=quiet)
+    until = time.monotonic() + seconds
     try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
+        while process.poll() is None and not (folder / "address").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+    finally:
         process.terminate()
         process.wait()
-
-
-def _stop(pid: int) -> None:
-    try:
-        os.kill(pid, 15)
-        until = time.monotonic() + 5
-        while time.monotonic() < until:
-            os.kill(pid, 0)
-            time.sleep(0.01)
-    except ProcessLookupError:
-        return
 
 
 def _address(folder: Path) -> str | None:
@@ -114,11 +109,15 @@ class BareClient:
         self._wire.close()
 
     def obtain(self, mac: str, wanted: str | None = None, client_id: bytes | None = None) -> Answer | None:
-        """The whole exchange. None if no server offers anything; the answer is an ACK or a NAK."""
-        offer = self.ask(DISCOVER, mac, wanted=wanted, client_id=client_id)
-        if offer is None or offer.kind != OFFER:
-            return offer
-        return self.ask(REQUEST, mac, wanted=offer.address, client_id=client_id, server=self._server)
+        """The whole exchange, with the patience of a client. None if no server offers anything; the answer is an ACK
+        or a NAK."""
+        for _attempt in range(_TRIES):
+            answer = self.ask(DISCOVER, mac, wanted=wanted, client_id=client_id)
+            if answer is not None and answer.kind == OFFER:
+                answer = self.ask(REQUEST, mac, wanted=answer.address, client_id=client_id, server=self._server)
+            if answer is not None:
+                return answer
+        return None
 
     def ask(
         self,

@@ -46,7 +46,7 @@ def test_a_greedy_client_empties_the_pool_and_never_gets_a_guarded_address(link:
     done = guard(link.server, [SHADOW], ledger=LEDGER)
     assert [str(span) for span in done.added] == ["10.80.0.16-10.80.0.31"]
     give(link.server, owned("10.80.0.20", MAC, "web-1"))
-    got = link.lab.call("client", greedy, CLIENT_LINK, 20)
+    got = link.lab.call("client", greedy, CLIENT_LINK, 18)
     assert len(set(got)) == 16  # all that there is beside the guarded ones
     assert in_shadow(got) == []
     # By name, as a client that remembers an address, and by the placeholder's own identifiers.
@@ -209,12 +209,33 @@ def test_otherwise_it_can_and_guarding_says_so_and_giving_again_repairs_it(link:
 
 @pytest.mark.netns
 def test_an_expired_lease_of_a_stranger_is_nobodys(link: Link) -> None:
-    link.start([subnet("10.80.0.16-10.80.0.19", **{"valid-lifetime": 1})])
+    more = {"expired-leases-processing": {"reclaim-timer-wait-time": 1}}
+    link.start([subnet("10.80.0.16-10.80.0.19", **{"valid-lifetime": 2})], **more)
     strange = link.bare(lambda client: client.obtain(OTHER)).address
     assert guard(link.server, [SHADOW], ledger=LEDGER).taken != []
-    wait_for(lambda: (lease := link.server.lease_of(strange)) is None or lease.state == "expired", what="its end")
+    wait_for(lambda: link.server.lease_of(strange).state == "expired", what="its reclamation")
     assert guard(link.server, [SHADOW], ledger=LEDGER).taken == []
     assert unguarded(link.server, [SHADOW]) == ([], [])
+
+
+@pytest.mark.netns
+@pytest.mark.parametrize("reclaimed", [False, True])
+def test_a_lease_of_ours_that_ran_out_and_went_to_a_stranger_is_the_strangers(link: Link, reclaimed: bool) -> None:
+    """Kea leaves our mark on it."""
+    more = {"expired-leases-processing": {"reclaim-timer-wait-time": 1}} if reclaimed else {}
+    link.start([subnet("10.80.0.16-10.80.0.16", **{"valid-lifetime": 2})], **more)
+    server = link.server
+    give(server, owned("10.80.0.16", MAC, "web-1"))
+    link.bare(lambda client: client.obtain(MAC))
+    wait_for(lambda: server.lease_of("10.80.0.16").state == "expired", what="its end")
+    assert server.lease_of("10.80.0.16").owner.instance == "web-1"
+    if reclaimed:
+        time.sleep(2.5)
+    assert link.bare(lambda client: client.obtain(OTHER)).address == "10.80.0.16"
+    strange = server.lease_of("10.80.0.16")
+    assert (strange.mac, strange.owner) == (OTHER, None)
+    assert take(server, "10.80.0.16", ledger=LEDGER, instance="web-1").note == "not ours"
+    assert [lease.mac for lease in guard(server, [SHADOW], ledger=LEDGER).taken] == [OTHER]
 
 
 @pytest.mark.netns

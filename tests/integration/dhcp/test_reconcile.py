@@ -113,7 +113,7 @@ def test_all_that_the_ledger_hands_out_is_guarded_and_nothing_else(site: Site) -
     addresses = {int(one) for network in guarded for one in network}
     assert addresses == {int(one) for one in (*SHADOW, *PROVIDER)} - {int(one) for one in list(SHADOW)[:2]}
     assert unguarded(site.assigner.server, guarded) == ([], [])
-    got = site.link.lab.call("client", greedy, CLIENT_LINK, 8)
+    got = site.link.lab.call("client", greedy, CLIENT_LINK, 7)
     assert {int(IPv4Address(one)) for one in got}.isdisjoint(addresses)
     assert len(set(got)) == 6  # two that are excluded, four of Kea's own
 
