@@ -124,7 +124,7 @@ def test_a_push_moves_subnets_on(book: Ansible) -> None:
     assert info["pools"][0]["prefixes_in_quarantine"] == 2
     assert [event["kind"] for event in info["events"]] == ["subnet.released", "subnet.failed", "subnet.removed"]
     node = {"name": "fe1", "revision": 2, "applied_revision": 2, "failed_revision": None, "reason": None}
-    assert info["nodes"] == [{**node, "in_sync": True, "subnets": 1}]
+    assert info["nodes"] == [{**node, "in_sync": True, "subnets": 1, "instances": 0}]
 
 
 @pytest.mark.parametrize(
