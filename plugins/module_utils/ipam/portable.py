@@ -150,8 +150,11 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
             )
         return False
     pool = take(transaction, item.get("pool"), block, place)
-    # A shadow pool may have lent it.
-    reason = bandwidth_refused(pool, request.bandwidth or 0)
+    reason = (
+        "kind: it is a shadow pool, and does not lend"
+        if pool.kind == "shadow" and not pool.lend
+        else bandwidth_refused(pool, request.bandwidth or 0)
+    )
     if reason is not None:
         raise AllocationRefused("cannot be imported", pools=[(pool.name, reason)], parameter=place)
     expires = item.get("expires_at")
