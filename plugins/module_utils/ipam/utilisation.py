@@ -70,7 +70,13 @@ def overview(transaction: Transaction) -> dict[str, Any]:
         "pools": utilisation(transaction),
         "subnets": count_by_status(transaction),
         "nodes": [
-            {"name": name, **node._asdict(), "in_sync": node.in_sync, "subnets": counts.get(name, 0), "instances": instances.get(name, 0)}
+            {
+                "name": name,
+                **node._asdict(),
+                "in_sync": node.in_sync,
+                "subnets": counts.get(name, 0),
+                "instances": instances.get(name, 0),
+            }
             for name, node in transaction.nodes().items()
         ],
     }

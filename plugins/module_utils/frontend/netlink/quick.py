@@ -35,7 +35,7 @@ def add(wire: Wire, route: Route, floors: Sequence[Route]) -> bool:
         if one.code != errno.EEXIST:
             raise _refusal("add", floors[one.index] if at_floor else route, plain, one)
         taken = taken or not at_floor
-    # A full push may have been faster. If this very route is there, it can be removed, and added again in the same send.
+    # A full push may have been faster: if this very route is there, it can be removed, and added again in one send.
     return not taken or not wire.batch([encoder.deleting(plain), requests[-1]], keep_going=True)[0]
 
 
