@@ -10,12 +10,14 @@ from pathlib import Path
 
 from ..plugins.module_utils.model.errors import ShadownetError
 from .host_keys import read_host_keys
+from .preflight import check_writable
 from .privileges import PrivilegeError
 from .sample import SAMPLE
 from .say import answer, say
 from .settings import load_settings
 from .supervise import check_folder, owner_of, run
 from .unit import USER, unit
+from .version import ShowVersion
 
 _CONFIG = Path("/etc/shadownet-node/config.yml")
 _EXAMPLES = """\
@@ -40,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         epilog=_EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    parser.add_argument("--version", action=ShowVersion)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in (("run", "serve until SIGTERM"), ("check", "check the settings and keys, change nothing")):
         made = commands.add_parser(name, help=text, description=f"{name}: {text}")
@@ -81,6 +84,7 @@ def _check(config: Path) -> int:
     server_keys(read_host_keys(settings.host_keys, owner.uid if owner else None))
     users = accounts(settings.users)
     check_folder(settings)
+    check_writable(settings, owner)
     words = ", ".join(
         f"{user.name} ({user.access}, {len(user.keys)} key{'s'[: len(user.keys) > 1]})" for user in users.values()
     )

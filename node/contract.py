@@ -151,6 +151,8 @@ class Session(Protocol):
     """None until the client's <hello> was received, then whether chunked framing is spoken from now on."""
     ended: bool
     """Nothing more may be received: send what there is to send, then close the channel."""
+    end_reason: str | None
+    """Why the engine ended it, where the client did something wrong."""
 
     async def receive(self, message: bytes) -> bytes | None:
         """Takes one message without its framing; gives the reply without framing, None where there is none to send.

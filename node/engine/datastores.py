@@ -172,10 +172,10 @@ class Datastores:
     def delete_startup(self) -> None:
         """
         Raises:
-            Fault: the file cannot be removed.
+            Fault: the disk would not; startup is as it was.
         """
         try:
-            self._file.delete()
+            self._file.clear()
         except OSError as error:
             raise _not_written(error) from None
         self.startup.free()

@@ -179,7 +179,7 @@ async def test_explicit_startup(explicit_lab: Lab, settings: EngineSettings) -> 
     assert (await other.error(copy("startup", "<running/>")))["error-tag"] == "in-use"
     assert (await other.error("<delete-config><target><startup/></target></delete-config>"))["error-tag"] == "in-use"
     await client.ok("<delete-config><target><startup/></target></delete-config>")
-    assert not settings.startup_file.exists()
+    assert b"<name>" not in settings.startup_file.read_bytes()
     assert (await client.error("<delete-config><target><running/></target></delete-config>"))["error-tag"] == (
         "unknown-element"
     )
