@@ -19,6 +19,7 @@ from .duplicates import check_duplicates
 from .edit_text import named
 from .edit_text import text_of as text_in
 from .errors import BASE, Fault
+from .matches import check_matches
 from .message import NotXml, read
 from .schema import Schema
 from .tree import LibyangRefused, Tree
@@ -163,9 +164,11 @@ def parse_config(schema: Schema, config: etree._Element) -> Tree:
     text = text_in(config)
     check_duplicates(schema, config)
     try:
-        return tree.parse(schema.context, text, lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
+        found = tree.parse(schema.context, text, lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
     except LibyangRefused:
         raise named(fault_of(schema), config) from None
+    check_matches(schema, found, config)
+    return found
 
 
 def text_of(content: Tree) -> bytes:
