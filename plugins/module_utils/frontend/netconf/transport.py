@@ -219,19 +219,22 @@ class NetconfTransport:
             raise NetconfError("The connection was lost while reading.", node_said=str(lost)) from None
         return self._current
 
-    def apply(self, changes: Sequence[Change]) -> Transaction:
-        """See ``Transport.apply``. The transaction's ``confirm`` and ``undo`` end it."""
+    def apply(self, changes: Sequence[Change], wanted: NodeConfig | None = None) -> Transaction:
+        """See ``Transport.apply``; a server looks at what stays by itself.
+
+        The transaction's ``confirm`` and ``undo`` end it.
+        """
         before = self._current
         if leaves_nothing(changes, before.config):
-            wanted = marking(before.mark, None, self._mark_place)
+            marked = marking(before.mark, None, self._mark_place)
         else:
-            wanted = marking(before.mark, self._mark or before.mark)
+            marked = marking(before.mark, self._mark or before.mark)
         try:
-            return self._start(changes, wanted)
+            return self._start(changes, marked)
         except NetconfRollbackFailed:
             raise
         except NetconfError as error:
-            if wanted.text is None or not self._may_be_the_mark(error):
+            if marked.text is None or not self._may_be_the_mark(error):
                 raise
             applied = self._start(changes, Marking(stays=before.mark is not None))
             self._unmarked = f"the node refused it: {error.rpc_errors[0]}"
