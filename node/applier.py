@@ -2,9 +2,9 @@
 """The process that may configure the network, and what it does for the server.
 
 Requests are dictionaries: ``{"do": "apply", "config": …, "start": …}`` or ``{"do": "counters"}``. An answer is
-``{"ok": …}`` or ``{"refused": {"message", "parameter", "change", "between"}}``. Nothing that arrives is trusted:
-a configuration passes ``NodeConfig.from_dict``, so that a server that was taken over can make what a node configuration
-can say, and no more.
+``{"ok": …}`` or ``{"refused": {"message", "parameter", "change", "between"}}``; that of ``apply`` has the number of
+``changes`` and the names of ``some``. Nothing that arrives is trusted: a configuration passes ``NodeConfig.from_dict``,
+so that a server that was taken over can make what a node configuration can say, and no more.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..plugins.module_utils.frontend.change import Change
 from ..plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ..plugins.module_utils.frontend.push import push
 from ..plugins.module_utils.frontend.transport import AGENT, Mark
@@ -26,6 +27,7 @@ from .counters import read_counters
 
 _PROBE = Mark("0", 0)
 """Tells whether a node can keep marks. Killed in between, the agent finds a stranger's mark there, and not its own."""
+_SOME = 5
 
 
 def serve(connection: socket.socket, *, takeover: bool = False, lost: Path | None = None) -> None:
@@ -89,11 +91,11 @@ class Applier:
             return read_counters(self._netns)
         raise InvalidInput("is not a request.", parameter="do")
 
-    def _apply(self, config: NodeConfig, start: bool) -> None:
+    def _apply(self, config: NodeConfig, start: bool) -> dict[str, Any]:
         if start and not self._takeover:
             self._refuse_others()
         try:
-            self._push(config, takeover=start and self._takeover)
+            changes = self._push(config, takeover=start and self._takeover)
         except RollbackFailed as failed:
             if self._last is None:
                 raise
@@ -104,9 +106,10 @@ class Applier:
             # The second way back was as good as the first should have been.
             raise NodeError(failed.message, node_said=failed.node_said, change=failed.change) from None
         self._last = config
+        return {"changes": len(changes), "some": [f"{one.kind} {one.key}" for one in changes[:_SOME]]}
 
-    def _push(self, config: NodeConfig, takeover: bool) -> None:
-        push(self._transport, config, "overridden", mark=AGENT, takeover=takeover)
+    def _push(self, config: NodeConfig, takeover: bool) -> tuple[Change, ...]:
+        return push(self._transport, config, "overridden", mark=AGENT, takeover=takeover).changes
 
     def _refuse_others(self) -> None:
         """Refuses a node that carries what some other push made: the agent would remove it all."""

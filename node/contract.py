@@ -47,6 +47,14 @@ class Refusal:
     tag: str = "operation-failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was changed in the kernel: how many objects, and the names of some of them."""
+
+    changes: int = 0
+    some: tuple[str, ...] = ()
+
+
 class KernelRefused(Exception):
     """The kernel stays as it was, because of at least one refusal."""
 
@@ -71,8 +79,10 @@ class Kernel(Protocol):
 
     async def apply(
         self, before: libyang.DNode | None, after: libyang.DNode | None, *, reconcile: bool = False
-    ) -> None:
-        """Make the kernel go from running `before` to `after`, all or nothing.
+    ) -> Applied:
+        """Make the kernel go from running `before` to `after`, all or nothing, and tell what was changed in it.
+
+        The kernel itself is compared with `after`, so what somebody else changed of ours is repaired too.
 
         Args:
             reconcile: what the kernel holds is unknown (start, or after a crash): bring it to `after` whatever

@@ -16,8 +16,8 @@ from ..plugins.module_utils.frontend.netlink.wire import NETLINK_ROUTE, Wire
 from ..plugins.module_utils.frontend.netlink.wire import KernelRefused as NetlinkRefused
 from ..plugins.module_utils.model.node_config import Interface, NodeConfig
 from . import frames, paths
-from .access_mapping import DEFAULT_ENTRY
-from .contract import KernelRefused, Part, Refusal
+from .access_mapping import CLOSING_NAMES, DEFAULT_ENTRY
+from .contract import Applied, KernelRefused, Part, Refusal
 from .links_state import InterfacesState, LinkState, read_links
 from .mapping import Mapped, check_values, read_json, read_tree
 from .refusals import NOT_SUPPORTED, Refusals
@@ -73,15 +73,17 @@ class LinuxKernel:
 
     async def apply(
         self, before: libyang.DNode | None, after: libyang.DNode | None, *, reconcile: bool = False
-    ) -> None:
+    ) -> Applied:
         """See ``contract.Kernel.apply``. ``before`` is not read: the kernel itself is compared with ``after``."""
         mapped = read_tree(after)
+        check_values(mapped)
         links = self._links(mapped)
         config = _with_mtus(self._resolve(mapped, links), links, self._now.config, reconcile)
         answer = await self._ask({"do": "apply", "config": config.to_dict(), "start": reconcile})
         if "refused" in answer:
             raise self._refused(answer["refused"], mapped)
         self._now = mapped
+        return Applied(answer["ok"]["changes"], tuple(answer["ok"]["some"]))
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         """See ``contract.Kernel.state``.
@@ -188,6 +190,8 @@ class LinuxKernel:
         """Statistics of the configured access lists' entries."""
         lists = []
         for one in self._now.config.access_lists:
+            if one.name in CLOSING_NAMES:
+                continue
             numbers = counted.get(one.name, {})
             entries = [
                 {

@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import logging
 
-from ..contract import Kernel, KernelRefused, StartupMode
+from ..contract import Applied, Kernel, KernelRefused, StartupMode
 from .complaints import checked
 from .errors import Fault, RpcError, fault
 from .paths import to_xml
@@ -103,6 +103,18 @@ class Datastores:
         """
         try:
             await self._kernel.check(content.dnode())
+        except KernelRefused as refused:
+            raise self._refusals(refused) from None
+
+    async def repair(self) -> Applied:
+        """Make the kernel carry running again, whatever somebody else has changed of it.
+
+        Raises:
+            Fault: the kernel would not; it is as it was.
+        """
+        now = self.running.dnode()
+        try:
+            return await self._kernel.apply(now, now)
         except KernelRefused as refused:
             raise self._refusals(refused) from None
 

@@ -46,6 +46,7 @@ class EngineSession:
         self.base_1_1: bool | None = None
         self.ended = False
         self.end_reason: str | None = None
+        self.remark: str | None = None
         self.end = end
 
     async def receive(self, message: bytes) -> bytes | None:
@@ -148,7 +149,8 @@ class EngineSession:
             inside = fault("operation-failed", "The server failed inside; its log has more.", "application")
             self._done(operation, name[1], element, "operation-failed", "internal")
             return self._refused(rpc, inside)
-        self._done(operation, name[1], element, "ok", None)
+        remark, self.remark = self.remark, None
+        self._done(operation, name[1], element, "ok", remark)
         return reply(rpc, content)
 
     async def _allowed(self, operation: Operation, name: str, element: etree._Element) -> bytes:

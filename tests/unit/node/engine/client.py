@@ -18,6 +18,7 @@ pytest.importorskip("libyang", reason="needs the extra 'node'")
 from lxml import etree
 
 from ansible_collections.shadownet.ipam.node.contract import (
+    Applied,
     EngineSettings,
     KernelRefused,
     Part,
@@ -55,6 +56,7 @@ class MemoryKernel:
         self.holds: Any = None
         self.applied = 0
         self.reconciled = 0
+        self.drifted = Applied()
         self.refuse: list[Refusal] = []
         self.state_data: dict[str, Any] = {}
         self.asked: list[frozenset[Part]] = []
@@ -64,7 +66,7 @@ class MemoryKernel:
         if self.refuse:
             raise KernelRefused(self.refuse)
 
-    async def apply(self, before: Any, after: Any, *, reconcile: bool = False) -> None:
+    async def apply(self, before: Any, after: Any, *, reconcile: bool = False) -> Applied:
         if self.pause is not None:
             await self.pause()
         if self.refuse:
@@ -74,6 +76,8 @@ class MemoryKernel:
         self.holds = _plain(after)
         self.applied += 1
         self.reconciled += reconcile
+        found, self.drifted = self.drifted, Applied()
+        return found
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         self.asked.append(parts)

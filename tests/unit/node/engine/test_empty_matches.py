@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Entries of access lists with a container that matches nothing in particular: refused, or they would pass everything."""
+"""Entries of access lists with a container that matches nothing: refused, or they would pass everything."""
 
 from __future__ import annotations
 
