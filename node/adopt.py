@@ -29,6 +29,10 @@ def write_json(config: NodeConfig, types: dict[str, str]) -> tuple[dict[str, Any
     lost: list[str] = []
     data: dict[str, Any] = {}
     interfaces = [one for item in config.interfaces if (one := _interface(item, types, lost)) is not None]
+    there = {one["name"] for one in interfaces}
+    # A route may lead out of an interface on which nothing else is ours; the model wants it configured then.
+    uplinks = {one.interface for one in config.routes if one.interface in types and one.next_hop is None} - there
+    interfaces += [{"name": name, "type": types[name]} for name in sorted(filter(None, uplinks))]
     if interfaces:
         data["ietf-interfaces:interfaces"] = {"interface": interfaces}
     known = {one["name"] for one in interfaces}

@@ -66,8 +66,11 @@ class StartupFile:
             where = f" ({first.path})" if first.path else ""
             raise StartupUnusable(f"{self.path}: {first.message}{where} Correct it, or remove the file.") from None
 
-    def prepare(self, text: bytes) -> None:
+    def prepare(self, text: bytes, owner: tuple[int, int] | None = None) -> None:
         """Write the next content beside the file, and have it on the disk. `text` is the content of <config>.
+
+        Args:
+            owner: user and group that it shall belong to; None for who writes it.
 
         Raises:
             OSError: it could not be; nothing was changed.
@@ -76,6 +79,8 @@ class StartupFile:
         try:
             handle = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, _MODE)
             try:
+                if owner is not None:
+                    os.fchown(handle, *owner)
                 view = memoryview(data)
                 while view:
                     view = view[os.write(handle, view) :]
