@@ -92,6 +92,16 @@ class Kernel(Protocol):
             KernelRefused: the kernel is as it was.
         """
 
+    async def apply_most(self, after: libyang.DNode | None, *, reconcile: bool = False) -> Sequence[Refusal]:
+        """Make the kernel carry as much of `after` as it takes, where all of it was refused and there is no other way.
+
+        Returns:
+            What it did not take, with what hangs on that left out too.
+
+        Raises:
+            KernelRefused: nothing could be left out that would help; the kernel is as it was.
+        """
+
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         """Operational data of the parts asked for, as a JSON value of RFC 7951 with module names on top-level members.
 

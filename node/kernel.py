@@ -22,6 +22,7 @@ from .links_state import InterfacesState, LinkState, read_links
 from .mapping import Mapped, check_values, read_json, read_tree
 from .refusals import NOT_SUPPORTED, Refusals
 from .routes_state import read_ribs
+from .salvage import without_interface
 
 _USUAL_MTU = 1500
 
@@ -84,6 +85,19 @@ class LinuxKernel:
             raise self._refused(answer["refused"], mapped)
         self._now = mapped
         return Applied(answer["ok"]["changes"], tuple(answer["ok"]["some"]))
+
+    async def apply_most(self, after: libyang.DNode | None, *, reconcile: bool = False) -> tuple[Refusal, ...]:
+        """See ``contract.Kernel.apply_most``."""
+        mapped = read_tree(after)
+        check_values(mapped)
+        links = self._links(mapped)
+        possible, refused = _possible(mapped, links)
+        config = _with_mtus(possible, links, self._now.config, reconcile)
+        answer = await self._ask({"do": "apply", "config": config.to_dict(), "start": reconcile, "most": True})
+        if "refused" in answer:
+            raise self._refused(answer["refused"], mapped)
+        self._now = mapped
+        return (*refused, *(one for told in answer["ok"] for one in self._refused(told, mapped).errors))
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         """See ``contract.Kernel.state``.
@@ -203,6 +217,21 @@ class LinuxKernel:
             ]
             lists.append({"name": one.name, "aces": {"ace": entries}})
         return {"ietf-access-control-list:acls": {"acl": lists}}
+
+
+def _possible(mapped: Mapped, links: Mapping[str, LinkState]) -> tuple[NodeConfig, list[Refusal]]:
+    """What of a configuration can be asked of this node, and why not the rest."""
+    config = mapped.config
+    refused: list[Refusal] = []
+    for item in mapped.config.interfaces:
+        refusals = Refusals()
+        found = _resolved(item, mapped.types[item.name], links.get(item.name), refusals)
+        if refusals.errors:
+            refused += refusals.errors
+            config = without_interface(config, item.name)
+        else:
+            config = replace(config, interfaces=tuple(found if one is item else one for one in config.interfaces))
+    return config, refused
 
 
 def _resolved(item: Interface, kind: str, there: LinkState | None, refusals: Refusals) -> Interface:

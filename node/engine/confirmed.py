@@ -51,12 +51,18 @@ class Commits:
     """candidate to running, for good or until further notice. The caller holds the datastores' lock."""
 
     def __init__(
-        self, datastores: Datastores, publish: Publish, exclusive: Callable[[Callable[[], Awaitable[None]]], None]
+        self,
+        datastores: Datastores,
+        publish: Publish,
+        exclusive: Callable[[Callable[[], Awaitable[None]]], None],
+        left: Callable[[str], None] = lambda _event: None,
     ) -> None:
         """
         Args:
             exclusive: runs a coroutine function soon, alone with the datastores.
+            left: is told (``cancel`` or ``timeout``) when the kernel did not take back all that was before.
         """
+        self._left = left
         self._data = datastores
         self._publish = publish
         self._exclusive = exclusive
@@ -180,7 +186,14 @@ class Commits:
         pending = self._pending
         if pending is None:
             return
-        before = await self._data.make_running(pending.previous, lasting=False)
+        try:
+            before = await self._data.make_running(pending.previous, lasting=False)
+        except Fault as refused:
+            # Something has gone meanwhile that the state before needs. To stay would mean that nobody can commit, and
+            # that what nobody confirmed is kept; so the rest of it comes back.
+            _LOG.error("not all that was before a confirmed commit can be brought back: %s", refused)
+            before = await self._data.make_running(pending.previous, lasting=False, most=True)
+            self._left(event)
         pending.previous = Tree(self._data.schema.context)
         self._forget()
         self._tell(event, words)

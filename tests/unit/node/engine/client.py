@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -58,6 +58,7 @@ class MemoryKernel:
         self.reconciled = 0
         self.drifted = Applied()
         self.refuse: list[Refusal] = []
+        self.leaves_out = False  # what it refuses, it can do without
         self.state_data: dict[str, Any] = {}
         self.asked: list[frozenset[Part]] = []
         self.pause: Callable[[], Awaitable[None]] | None = None
@@ -78,6 +79,12 @@ class MemoryKernel:
         self.reconciled += reconcile
         found, self.drifted = self.drifted, Applied()
         return found
+
+    async def apply_most(self, after: Any, *, reconcile: bool = False) -> Sequence[Refusal]:
+        if not self.leaves_out:
+            raise KernelRefused(self.refuse)
+        self.holds = _plain(after)
+        return tuple(self.refuse)
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         self.asked.append(parts)
