@@ -5,14 +5,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable
 
 from ..contract import Done, KernelRefused, Refusal
 from .datastores import Datastores
 
 _LOG = logging.getLogger(__name__)
-_SOON, _LATER = 5.0, 30.0
-_SOON_TIMES = 60
+_SOON = 5.0
+_REST = 10  # times as long as the last try took: most of the time is for commits
 _MOST_TOLD = 20
 
 
@@ -35,13 +36,11 @@ class Shortfall:
         self._observe = observe
         self._exclusive = exclusive
         self._timer: asyncio.TimerHandle | None = None
-        self._tries = 0
 
     def began(self, event: str) -> None:
         """``datastores.missing`` holds something since ``event``."""
         self._tell(event)
-        self._tries = 0
-        self._arm()
+        self._arm(_SOON)
 
     def stop(self) -> None:
         """No further try."""
@@ -49,16 +48,14 @@ class Shortfall:
             self._timer.cancel()
         self._timer = None
 
-    def _arm(self) -> None:
+    def _arm(self, seconds: float) -> None:
         self.stop()
-        seconds = _SOON if self._tries < _SOON_TIMES else _LATER
         self._timer = asyncio.get_running_loop().call_later(seconds, self._exclusive, self._again)
 
     async def _again(self) -> None:
         if not self._data.missing or self._timer is None:
             return  # a commit was made, or the server stops
-        before = self._data.missing
-        self._tries += 1
+        before, started = self._data.missing, time.monotonic()
         try:
             await self._data.make_up()
         except KernelRefused as refused:
@@ -66,7 +63,7 @@ class Shortfall:
         if self._data.missing != before:
             self._tell("retry")
         if self._data.missing:
-            self._arm()
+            self._arm(max(_SOON, _REST * (time.monotonic() - started)))
 
     def _tell(self, event: str) -> None:
         missing = self._data.missing

@@ -14,6 +14,7 @@ from .change import Change
 from .check import check
 from .diff import transition
 from .drift import from_changes
+from .route_order import may_bear
 from .target import target
 from .transport import AGENT, Foreign, Mark, Overtaken, Transport
 
@@ -148,7 +149,7 @@ def _check_owner(there: Mark, mark: Mark | None) -> None:
 
 def _free(wanted: NodeConfig, desired: NodeConfig, changes: Sequence[Change]) -> NodeConfig:
     """``wanted`` with gateways free to be behind another interface than now, where nobody asked for that one."""
-    if wanted.routes is desired.routes or all(change.kind == "route" and _has_gateway(change) for change in changes):
+    if wanted.routes is desired.routes or not may_bear(changes):
         return wanted
     asked = {route for route in desired.routes if route.next_hop is not None}
 
@@ -158,10 +159,6 @@ def _free(wanted: NodeConfig, desired: NodeConfig, changes: Sequence[Change]) ->
         return replace(route, interface=None)
 
     return replace(wanted, routes=tuple(settled(route) for route in wanted.routes))
-
-
-def _has_gateway(change: Change) -> bool:
-    return all("next_hop" in one for one in (change.before, change.after) if one is not None)
 
 
 def _apply(

@@ -17,16 +17,32 @@ def in_order(changes: Sequence[Change]) -> list[Change]:
     at the most specific one, and refuses if that has a gateway. In this order the answer does not depend on the order
     in which the routes were written down.
     """
-    plain = [change for change in changes if _gateway(change) is None]
-    others = [change for change in changes if _gateway(change) is not None]
-    if any(":" in change.subject["prefix"] for change in others):
-        others = _by_dependency(others)
-    return plain + others
+    plain: list[Change] = []
+    others: list[Change] = []
+    six = False
+    for change in changes:
+        after = change.after or {}
+        if "next_hop" in after:
+            others.append(change)
+            six = six or ":" in after["prefix"]
+        else:
+            plain.append(change)
+    return plain + (_by_dependency(others) if six else others)
 
 
-def _gateway(change: Change) -> str | None:
-    found: str | None = (change.after or {}).get("next_hop")
-    return found
+def may_bear(changes: Sequence[Change]) -> bool:
+    """Whether any of these changes may concern what the gateway of another route is reached over.
+
+    In IPv6 that can be any route, as it may be in the way.
+    """
+    for change in changes:
+        if change.kind in ("interface", "address"):
+            return True
+        if change.kind == "route":
+            for one in (change.before, change.after):
+                if one is not None and (":" in one["prefix"] or ("next_hop" not in one and one["type"] == "unicast")):
+                    return True
+    return False
 
 
 def _by_dependency(changes: Sequence[Change]) -> list[Change]:
@@ -51,7 +67,9 @@ def _by_dependency(changes: Sequence[Change]) -> list[Change]:
         waiting = [start]
         while waiting:
             number = waiting[-1]
-            before = [one for one in holders(_gateway(changes[number]) or "") if one not in ordered and one not in seen]
+            before = [
+                one for one in holders(changes[number].subject["next_hop"]) if one not in ordered and one not in seen
+            ]
             seen.add(number)
             if before:  # in a circle whoever was asked first comes last
                 waiting += before

@@ -16,7 +16,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import wait_for
 
-from .conftest import Node
+from .conftest import Node, settled
 from .test_rollback import refused
 
 pytestmark = pytest.mark.netns
@@ -184,6 +184,7 @@ def test_a_refused_push_does_not_interrupt_the_interface_that_it_disables(node: 
         "interfaces": [pair("sn0", four(), enabled=False), pair("sn1", "10.2.0.1/24")],
         "routes": [{"prefix": "10.66.0.0/16", "next_hop": "172.31.0.1"}],
     }
+    settled(node)
     with links_seen(node, tmp_path / "seen") as seen, pytest.raises(NodeError, match="ENETUNREACH"):
         push(node.transport, NodeConfig.from_dict(config), "overridden")
     assert "sn0" not in seen.read_text()

@@ -15,6 +15,7 @@ from typing import Any
 from ...model.node_config import NodeConfig, Route
 from ..change import Change
 from ..diff import route_key, route_plain
+from ..route_order import may_bear
 from . import links, routes, snapshot
 from .undo import Undo
 from .wire import KernelRefused, Wire
@@ -37,7 +38,7 @@ class Standing:
         self._routes: list[Route] = []
         self._new: list[Route] = []
         self._lost: list[routes.Request] = []
-        if wanted is not None and (self._moved or any(_bears(change) for change in changes)):
+        if wanted is not None and may_bear(changes):
             changed = {(one.subject["prefix"], one.subject.get("metric")) for one in changes if one.kind == "route"}
             for route in wanted.routes:
                 (self._new if (route.prefix, route.metric) in changed else self._routes).append(route)
@@ -155,16 +156,6 @@ class Standing:
             if one_refused.index % 2 or not snapshot.gone(one_refused):
                 self.change = _keeping(pairs[one_refused.index // 2][1])
                 raise one_refused
-
-
-def _bears(change: Change) -> bool:
-    """Whether a gateway may be reached over this route: in IPv6 the kernel also minds routes that are in the way."""
-    if change.kind != "route":
-        return False
-    return any(
-        one is not None and (":" in one["prefix"] or (one["type"] == "unicast" and "next_hop" not in one))
-        for one in (change.before, change.after)
-    )
 
 
 def _keeping(route: Route) -> Change:
