@@ -103,12 +103,6 @@ class Lab:
         self._address(host, f"{name}0", f"{subnet['first_host']}/{subnet['prefix_length']}")
         ip(host, f"route add default via {subnet['gateway']}")
 
-    @staticmethod
-    def unplug(subnet: Mapping[str, Any]) -> None:
-        """Takes the ports of others off a subnet's interface: Shadownet does not take it from under them."""
-        for port in ip(subnet["node"], f"-o link show master {subnet['interface']}").splitlines():
-            ip(subnet["node"], f"link set {port.split(': ')[1].partition('@')[0]} nomaster")
-
     def uplink(self, subnet: Mapping[str, Any], behind: list[str]) -> None:
         """The provider's part: its router gets a port in the subnet, the gateway's address, and routes by the node."""
         name = subnet["name"]

@@ -222,12 +222,6 @@ class Demo:
         self.words.claim(foreign, "mgmt0 and its route are somebody else's, and in nobody's way: not named", words)
         self.words.say("repaired", run.task("Push the node's configuration").seconds)
 
-    def unplug(self) -> None:
-        """What others do before: a subnet's interface is not removed while something of theirs is on it."""
-        for one in self.subnets.values():
-            self.lab.unplug(one)
-        self.words.say("service hosts unplugged by hypervisor")
-
     def repaired(self) -> None:
         """After the repair all is as before"""
         self.pings("web", "db", "edge")
@@ -242,7 +236,6 @@ class Demo:
 
     def release(self) -> None:
         """The services give their subnets back"""
-        self.unplug()
         run = self.playbook("release")
         self.released = time.monotonic()
         self.words.say("  fe1 cleared", run.task("frontend_config").seconds)
@@ -321,7 +314,6 @@ class Demo:
 
     def second_release(self) -> None:
         """And gives back what it carried"""
-        self.unplug()
         self.playbook("release", NETCONF)
         left = marked("fe2")
         self.words.claim(left == [], "no interface and no route on fe2 bears our mark", ", ".join(left))

@@ -18,7 +18,6 @@ pytestmark = pytest.mark.netns
 
 BRIDGE: dict[str, Any] = {"name": "sn1", "type": "bridge", "addresses": ["10.1.0.1/24", "2001:db8:1::1/64"]}
 GUESTS = {
-    "port": (["ip link add tap0 type veth peer name tap0p", "ip link set tap0 master sn1"], "port tap0"),
     "address": (["ip address add 10.5.0.1/24 dev sn1"], "address 10.5.0.1/24"),
     "address6": (["ip -6 address add 2001:db8:5::1/64 dev sn1 nodad"], "address 2001:db8:5::1/64"),
     "route": (["ip route add 10.78.0.0/16 via 10.1.0.9"], "route 10.78.0.0/16"),
@@ -69,12 +68,31 @@ def test_disabling_spares_what_it_would_destroy(node: Node, what: str) -> None:
 
 
 def test_many_guests_are_counted(node: Node) -> None:
-    standing(node, "port")
+    node.push({"interfaces": [BRIDGE]})
     for number in range(8):
         node.run(f"ip address add 10.{20 + number}.0.1/24 dev sn1")
     error = refused(node, {"interfaces": [{"name": "sn1"}]}, "deleted")
-    assert "port tap0, address 10.20.0.1/24" in str(error)
-    assert "10.23.0.1/24 and 4 more." in str(error)
+    assert "lost, address 10.20.0.1/24" in str(error)
+    assert "10.24.0.1/24 and 3 more." in str(error)
+
+
+def test_ports_of_others_stay_without_a_master(node: Node) -> None:
+    """Subnets are released while machines are still plugged in."""
+    node.push({"interfaces": [BRIDGE]})
+    node.run("ip link add tap0 type veth peer name tap0p")
+    node.run("ip link set tap0 master sn1")
+    node.push({"interfaces": [{"name": "sn1"}]}, "deleted")
+    assert "sn1" not in node.run("ip -br link show")
+    assert "tap0" in node.run("ip -br link show")
+
+
+def test_a_refused_push_plugs_them_in_again(node: Node) -> None:
+    node.push({"interfaces": [BRIDGE]})
+    node.run("ip link add tap0 type veth peer name tap0p")
+    node.run("ip link set tap0 master sn1")
+    taken = {"interfaces": [{"name": "tap0", "type": "bridge"}]}
+    refused(node, taken, "overridden")
+    assert "master sn1" in node.run("ip link show tap0")
 
 
 def test_what_the_kernel_and_we_put_there_is_no_guest(node: Node) -> None:
@@ -99,7 +117,7 @@ def test_the_other_end_of_a_pair_of_ours_may_be_a_port(node: Node) -> None:
 
 
 def test_a_link_that_is_made_anew_gets_its_guests_back(node: Node) -> None:
-    standing(node, "port")
+    node.push({"interfaces": [BRIDGE]})
     node.run("ip address add 10.5.0.1/24 dev sn1")
     node.push({"interfaces": [{"name": "sn1", "type": "veth", "peer": "sn1p"}]}, "replaced")
     assert "10.5.0.1/24" in node.run("ip address show dev sn1")

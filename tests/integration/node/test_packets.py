@@ -56,13 +56,7 @@ def apply(node: FrontNode) -> Iterator[Push]:
     """Pushes over NETCONF what the node shall have. A second push must change nothing."""
     transport = NetconfTransport(Address(**node.options, timeout=30.0), node="fe1")
 
-    def unplug(first: int) -> None:
-        """A bridge that carries what others have put there is not removed."""
-        for number in range(first, len(BRIDGES) + 1):
-            node.lab.run("node", "ip", "link", "set", f"port{number}", "nomaster")
-
     def work(interfaces: list[dict[str, Any]] = BRIDGES, **more: Any) -> None:
-        unplug(len(interfaces) + 1)
         desired = NodeConfig.from_dict({"interfaces": interfaces, **more})
         push(transport, desired, "overridden")
         again = push(transport, desired, "overridden")
@@ -74,7 +68,6 @@ def apply(node: FrontNode) -> Iterator[Push]:
             node.lab.run(short, "ip", "neighbour", "flush", "dev", "eth0")
 
     yield work
-    unplug(1)
     push(transport, NodeConfig(), "overridden")
     transport.close()
 

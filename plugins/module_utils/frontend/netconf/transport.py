@@ -351,8 +351,13 @@ class NetconfTransport:
         self, changes: Sequence[Change], before: NodeConfig, base11: bool, wanted: Marking | None = None
     ) -> Any:
         remove = "remove" if base11 else "delete"
-        shared = self._reader.shared
-        return self._dialect.edit(context(changes, before, self._dialect, remove, wanted or Marking(), shared))
+        shared, mixed = self._reader.shared, self._link is None or bool(self._mixed(self._link))
+        return self._dialect.edit(context(changes, before, self._dialect, remove, wanted or Marking(), shared, mixed))
+
+    def _mixed(self, link: Link) -> bool | None:
+        """Whether the node has access lists of a type for both families."""
+        feature = self._dialect.mixed_feature
+        return None if feature is None else link.announced.offers(feature)
 
     def _parts(self) -> tuple[str, ...]:
         """The parts that the desired configuration needs."""
@@ -399,6 +404,7 @@ class NetconfTransport:
                 raise
             reply = link.call(operations.get_config(self._dialect.filter(known)))
             self._parts_read = known
+        self._reader.mixed = self._mixed(link)
         names = self._other_names(link) if self._refers_to_others() else ()
         self._mark_place = self._reader.mark_text(reply) is not None
         return self._reader.read(reply, names, self._asked_link_local(), self._guarded())

@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What others have put on a link of ours, and would lose if it went."""
+"""What others have put on a link of ours, and would lose if it went.
+
+Ports of a bridge are not among it: they stay, without a master. Whoever plugs machines in need not unplug them before
+a subnet is released.
+"""
 
 from __future__ import annotations
 
@@ -70,8 +74,6 @@ def _guests(picture: Picture, link: Link, removed: bool) -> Iterator[str]:
             continue
         if rests_on(other, link) and (removed or (other.up and other.kind == "vlan")):
             yield f"interface {other.name}"
-        if removed and other.master == link.index and not _made_by_us(picture, other):
-            yield f"port {other.name}"
     if removed:
         for address in taken.addresses:
             if not (address.ours or address.link_local or address.by_kernel):
@@ -79,9 +81,3 @@ def _guests(picture: Picture, link: Link, removed: bool) -> Iterator[str]:
     for body in taken.routes:
         if body[5] not in (OURS, _REDIRECT):
             yield f"route {routes.prefix_of(body)}"
-
-
-def _made_by_us(picture: Picture, link: Link) -> bool:
-    """Whether it is the other end of a pair of ours, which has no mark of its own."""
-    peer = picture.links.get(link.link) if link.kind == "veth" and not link.elsewhere else None
-    return peer is not None and peer.ours

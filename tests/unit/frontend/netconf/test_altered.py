@@ -87,7 +87,7 @@ HAND_MADE = [
     ("ietf", r"<tcp>(.*?)</tcp>", r"<udp>\1</udp>", ACL),
     ("ietf", r"\s*<flags>ack</flags>", "", ACL),
     ("ietf", "</forwarding>", r"\g<0><logging>log-syslog</logging>", ACL),
-    ("ietf", "<type>mixed-eth-ipv4-ipv6-acl-type", "<type>ipv4-acl-type", ACL),
+    ("ietf", "<type>mixed-eth-ipv4-ipv6-acl-type", "<type>eth-acl-type", ACL),
     ("ietf", "<type>mixed-eth-ipv4-ipv6-acl-type</type>", "", ACL),
     ("ietf", "<aces>", r'<vendor xmlns="urn:vendor">any</vendor>\g<0>', ACL),
     ("ietf", "blackhole", "receive", ROUTE),
