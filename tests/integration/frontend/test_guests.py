@@ -90,8 +90,9 @@ def test_a_refused_push_plugs_them_in_again(node: Node) -> None:
     node.push({"interfaces": [BRIDGE]})
     node.run("ip link add tap0 type veth peer name tap0p")
     node.run("ip link set tap0 master sn1")
-    taken = {"interfaces": [{"name": "tap0", "type": "bridge"}]}
-    refused(node, taken, "overridden")
+    unreachable = {"interfaces": [{"name": "sn2", "type": "bridge"}]}
+    unreachable["routes"] = [{"prefix": "10.9.0.0/16", "next_hop": "203.0.113.9"}]
+    refused(node, unreachable, "overridden")
     assert "master sn1" in node.run("ip link show tap0")
 
 
