@@ -58,9 +58,9 @@ class NetlinkTransport:
         except NodeError:
             return False
 
-    def apply(self, changes: Sequence[Change]) -> Undo:
+    def apply(self, changes: Sequence[Change], wanted: NodeConfig | None = None) -> Undo:
         """See ``Transport.apply``."""
-        return Run(self._route(), self._nft).all(changes)
+        return Run(self._route(), self._nft, wanted).all(changes)
 
     def render(self, changes: Sequence[Change]) -> list[str]:
         """See ``Transport.render``."""
