@@ -55,8 +55,13 @@ class Run:
 
     @property
     def output(self) -> str:
-        """Everything it said, for the message of an assertion."""
-        return f"{self.stdout}\n{self.stderr}"
+        """Everything it said, for the message of an assertion; what failed stands at the end once more, in short."""
+        failed = [
+            f"failed: {task.host}: {task.task}: {task.result.get('msg')} {task.result.get('node_said') or ''}"
+            for task in self.tasks
+            if task.status in ("failed", "unreachable") and not task.ignored
+        ]
+        return "\n".join([self.stdout, self.stderr, *failed])
 
     @property
     def changed(self) -> int:

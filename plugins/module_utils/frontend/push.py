@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..model.errors import Conflict, NodeError, NotFound
-from ..model.node_config import NodeConfig
+from ..model.node_config import NodeConfig, Route
 from .change import Change
 from .check import check
 from .diff import transition
 from .drift import from_changes
+from .route_order import may_bear
 from .target import target
 from .transport import AGENT, Foreign, Mark, Overtaken, Transport
 
@@ -118,7 +119,8 @@ def _push(
         # Kept before the changes or with them, so that whatever happens an older push cannot undo them.
         kept = mark is not None and mark != current.mark and transport.keep_mark(mark, coming=bool(changes))
         try:
-            after = _apply(transport, changes, current.config, wanted, mark is not None) if changes else current.config
+            bound = _free(wanted, desired, changes)
+            after = _apply(transport, changes, current.config, bound, mark is not None) if changes else current.config
         except Overtaken:
             raise
         except BaseException:
@@ -146,6 +148,20 @@ def _check_owner(there: Mark, mark: Mark | None) -> None:
         )
 
 
+def _free(wanted: NodeConfig, desired: NodeConfig, changes: Sequence[Change]) -> NodeConfig:
+    """``wanted`` with gateways free to be behind another interface than now, where nobody asked for that one."""
+    if wanted.routes is desired.routes or not may_bear(changes):
+        return wanted
+    asked = {route for route in desired.routes if route.next_hop is not None}
+
+    def settled(route: Route) -> Route:
+        if route.interface is None or route.next_hop is None or route in asked or route.next_hop.startswith("fe80:"):
+            return route
+        return replace(route, interface=None)
+
+    return replace(wanted, routes=tuple(settled(route) for route in wanted.routes))
+
+
 def _apply(
     transport: Transport, changes: Sequence[Change], before: NodeConfig, wanted: NodeConfig, managed: bool
 ) -> NodeConfig:
@@ -156,7 +172,7 @@ def _apply(
             remove single routes beside this push, each of which owes the node a later push, so that routes which
             differ by now are nothing that went wrong.
     """
-    applied = transport.apply(changes)
+    applied = transport.apply(changes, wanted)
     try:
         after = transport.read().config
         left = transition(after, wanted)

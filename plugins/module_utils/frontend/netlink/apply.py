@@ -8,9 +8,11 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ...model.errors import NodeError, RollbackFailed
+from ...model.node_config import NodeConfig
 from ..change import Change
-from . import access, addresses, links, nft_table, routes, shaping, snapshot
+from . import access, addresses, guests, links, nft_table, routes, shaping, snapshot
 from .links import Link
+from .standing import Standing
 from .undo import Undo
 from .wire import OURS, KernelRefused, Wire
 
@@ -29,12 +31,14 @@ _HINTS = {
 class Run:
     """One application of changes."""
 
-    def __init__(self, wire: Wire, nft: Callable[[], Wire]) -> None:
+    def __init__(self, wire: Wire, nft: Callable[[], Wire], wanted: NodeConfig | None = None) -> None:
         """
         Args:
             wire: a route socket.
             nft: gives a netfilter socket, when access lists are touched.
+            wanted: what the changes lead to, so that routes that stay are looked at too.
         """
+        self._wanted = wanted
         self._wire = wire
         self._nft = nft
         self._undo = Undo()
@@ -45,6 +49,9 @@ class Run:
         self._picture: snapshot.Picture | None = None
         self._limits: dict[int, shaping.Limit] | None = None
         self._change: Change | None = None
+        self._standing: Standing | None = None
+        self._disabled: list[Change] = []
+        self._strangers: list[bytes] = []
         self._steps: dict[tuple[str, str], Callable[[Change], None]] = {
             ("interface", "add"): self._add_link,
             ("interface", "change"): self._change_link,
@@ -62,17 +69,29 @@ class Run:
         try:
             self._going = {one.key for one in changes if one.kind == "interface" and one.op == "remove"}
             coming = [one.after for one in changes if one.kind == "interface" and one.op == "add" and one.after]
+            standing = self._standing = Standing(self._wire, changes, self._wanted)
+            self._undo.add(standing.bring_back_moved)
+            self._spare_others(changes)
             early: list[Change] = []
             down: list[Change] = []
             for change in changes:
                 (down if _can_wait(change, coming) else early).append(change)
             first = next((at for at, change in enumerate(early) if change.kind != "route"), len(early))
+            last = next((at for at in range(len(early), first, -1) if early[at - 1].kind != "route"), first)
             self._some(early[:first])
             for change in down:
                 self._change = change
                 self._take_down(change)
             self._picture = None
-            self._some(early[first:])
+            self._some(early[first:last])
+            standing.bring_back_devices(self._index, self._undo)
+            self._some(early[last:])
+            for change in self._disabled:
+                self._change = change
+                self._disable(change)
+            standing.check_gateways(self._index, self._undo, again=bool(self._disabled))
+            self._return_strangers()
+            standing.change = None
             self._some(list(self._late.values()))
         except KernelRefused as refused:
             raise self._back(refused) from None
@@ -84,9 +103,13 @@ class Run:
         return self._undo
 
     def _back(self, refused: KernelRefused) -> NodeError:
-        change = self._change
-        what = f"to {change.op} {change.kind} {change.key}" if change else "a change"
+        kept = self._standing.change if self._standing is not None else None
+        change = kept or self._change
+        verb = "keep" if kept else change.op if change else ""
+        what = f"to {verb} {change.kind} {change.key}" if change else "a change"
         hint = _HINTS.get((change.kind, refused.code)) if change and change.op != "remove" else None
+        if kept:
+            hint = "What its next hop is reached by is changed by this push. Remove the route too, or give it another."
         details: dict[str, Any] = {
             "node_said": refused.words,
             "change": change.to_dict() if change else None,
@@ -190,6 +213,22 @@ class Run:
         self._undo.add(back)
 
     # Links
+
+    def _spare_others(self, changes: Sequence[Change]) -> None:
+        """Refuses to take what others have put on a link of ours.
+
+        Raises:
+            NodeError: others have.
+        """
+        ending = guests.ending(changes)
+        if not ending:
+            return
+        picture = self._picture = self._look({*self._going, *ending})
+        guests.spare(picture, ending)
+
+    def _return_strangers(self) -> None:
+        """Routes of others that went with an address come back where they can."""
+        snapshot.hanging(self._wire, [], routes.gateways_last(self._strangers), forgiving=True)
 
     def _forget_pictures(self, change: Change) -> None:
         """What was read of the node stands only while changes of one kind follow each other."""
@@ -301,10 +340,29 @@ class Run:
         link = links.find(self._wire, change.key)
         if link is None or not link.ours:
             raise KernelRefused(errno.ENODEV, f"interface {change.key}")
-        taken = self._snapshot(link)
-        self._set(link, change.after or {})
-        if link.up and not (change.after or {}).get("enabled", True):
-            snapshot.hanging(self._wire, taken.addresses, [])  # IPv6 addresses vanish when a link goes down
+        self._snapshot(link)
+        wanted = change.after or {}
+        if link.up and not wanted.get("enabled", True):
+            self._disabled.append(change)
+            wanted = {**wanted, "enabled": True}
+        self._set(link, wanted)
+
+    def _disable(self, change: Change) -> None:
+        """Takes a link down when everything else is done: then most refusals do not interrupt it.
+
+        With it go its VLANs, which the way back must bring up again.
+        """
+        link = links.find(self._wire, change.key)
+        if link is None or not link.ours:
+            raise KernelRefused(errno.ENODEV, f"interface {change.key}")
+        above = [
+            one for one in links.read(self._wire).values() if one.link == link.index and guests.rests_on(one, link)
+        ]
+        picture = self._look({link.name, *(one.name for one in above)})
+        taken = [self._snapshot(one, picture) for one in (*above, link)]
+        self._wire.talk(*links.changing(link.index, up=False))
+        for one in taken:
+            snapshot.hanging(self._wire, one.addresses, [])  # IPv6 addresses vanish when a link goes down
 
     # Addresses and rates
 
@@ -330,6 +388,7 @@ class Run:
         self._undo.add(lambda: self._address_back(link.index, there, through))
         self._wire.talk(*addresses.deleting(going["address"], link.index))
         snapshot.hanging(self._wire, others, through, forgiving=True)
+        self._strangers += (body for body in through if body[5] != OURS)
 
     def _address_back(self, index: int, there: list[addresses.Address], through: list[bytes]) -> None:
         family_order = [one for one in there if ":" not in one.text]

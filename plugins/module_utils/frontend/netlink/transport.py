@@ -62,9 +62,9 @@ class NetlinkTransport:
         except NodeError:
             return False
 
-    def apply(self, changes: Sequence[Change]) -> Undo:
+    def apply(self, changes: Sequence[Change], wanted: NodeConfig | None = None) -> Undo:
         """See ``Transport.apply``."""
-        return Run(self._route(), self._nft).all(changes)
+        return Run(self._route(), self._nft, wanted).all(changes)
 
     def quick_route(self, route: Route, floors: Sequence[Route], present: bool) -> bool:
         """Adds or removes one route of ours at once; nothing is read, held or marked, so a ``push`` must follow.
