@@ -88,11 +88,13 @@ class ActiveRouteManager:
         or at another interface, the instance moves: the old node gives the route up before the new one gets it.
 
         Raises:
+            InvalidInput: its address cannot be assigned as it asks; nothing was changed.
             AllocationRefused, Conflict, LedgerError: see ``ipam.instances.create``; nothing was changed.
             NodeError: the node refused the route: the instance is in ``error``, and keeps its prefix. Or the node
                 cannot be reached: it is ``pending``. Created again it is tried again.
             ShadownetError: the address could not be given to the instance; it is ``pending``, and has no route yet.
         """
+        self._assigning.ready(request.assign, request.dynamic_assign)
         with self._names.hold(request.name):
             steps = Steps()
             with self._ledger.transaction(self._actor) as transaction:

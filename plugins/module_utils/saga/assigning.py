@@ -23,6 +23,17 @@ class Assigning:
         self._open = dict(given)
         self._lock = threading.Lock()
 
+    def ready(self, *names: str) -> None:
+        """Opens ways to assign, so that one that cannot be had is found out before anything is changed.
+
+        Raises:
+            InvalidInput: there is none of that name, or its options are missing.
+        """
+        with self._lock:
+            for name in names:
+                if name != "none":
+                    self._named(name)
+
     def change(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
         """Gives an instance its address, and takes back what it had another way.
 
