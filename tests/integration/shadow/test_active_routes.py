@@ -10,7 +10,11 @@ from contextlib import closing
 import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
-from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import AllocationRefused, NodeError
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import (
+    AllocationRefused,
+    InvalidInput,
+    NodeError,
+)
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, wait_for
@@ -224,6 +228,13 @@ def test_a_node_that_cannot_be_reached_keeps_the_instance_pending_and_the_addres
         assert manager.created(vm("web-2", dynamic=False)).prefix == "10.200.0.0/32"
 
 
+def test_a_way_to_assign_that_is_not_to_be_had_changes_nothing(book: Book, manager: ActiveRouteManager) -> None:
+    book.reserve(4, node="fe1")
+    with pytest.raises(InvalidInput, match="ledger's id"):
+        manager.created(vm("web-1", assign="dhcp", mac="52:54:00:00:00:01"))
+    assert book.statuses() == {}
+
+
 def test_an_older_push_that_comes_in_between_is_put_right(book: Book, lab: Lab, manager: ActiveRouteManager) -> None:
     book.reserve(4, node="fe1")
     manager.reconcile("fe1")
@@ -236,6 +247,18 @@ def test_an_older_push_that_comes_in_between_is_put_right(book: Book, lab: Lab, 
     manager.settle()
     assert routes(lab) == sorted(STANDING)
     assert book.statuses() == {}
+
+
+def test_a_full_push_may_be_faster_than_the_route(book: Book, lab: Lab, manager: ActiveRouteManager) -> None:
+    book.reserve(4, node="fe1")
+    manager.reconcile("fe1")
+    lab.run("fe1", "ip", "route", "add", "10.200.0.0/32", "dev", "tap1", "proto", "201")
+    assert manager.created(vm("web-1")).instance["status"] == "pending", "it was ours, so no push was needed"
+    lab.run("fe1", "ip", "route", "add", "10.200.0.1/32", "dev", "tap2", "proto", "static")
+    with pytest.raises(NodeError, match="not ours"):
+        manager.created(vm("web-2"))
+    assert book.statuses() == {"web-1": "active", "web-2": "error"}
+    assert ("10.200.0.1", "tap2") not in routes(lab), "what is somebody else's stays his"
 
 
 def test_a_node_that_lost_everything_gets_the_floor_before_the_route(

@@ -23,6 +23,11 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 PROCESSES, EACH = 8, 125
 
 
+def _statuses(ledger: Ledger) -> set[str]:
+    with ledger.snapshot() as transaction:
+        return {item.status for item in transaction.instances()}
+
+
 def _live(path: Path, namespace: str, number: int, barrier: Any, told: Any) -> None:
     prefixes, problem = [], None
     try:
@@ -32,6 +37,7 @@ def _live(path: Path, namespace: str, number: int, barrier: Any, told: Any) -> N
         ):
             barrier.wait(60)
             prefixes = [manager.created(vm(f"web-{number}-{one}")).prefix for one in range(EACH)]
+            assert "error" not in _statuses(ledger)
             barrier.wait(120)
             for one in range(EACH):
                 assert manager.deleted(f"web-{number}-{one}").changed

@@ -183,8 +183,17 @@ class Run:
                 at = one.index + start
                 if requests[at][0] == routes.DELROUTE and snapshot.gone(one):
                     continue
+                if one.code == errno.EEXIST and self._there_already(encoder, owners[at], requests[at]):
+                    continue
                 self._change = owners[at]
                 raise one
+
+    def _there_already(self, encoder: routes.Encoder, change: Change, adding: routes.Request) -> bool:
+        """Whether this very route of ours has come since the node was read, from an active route manager.
+
+        Then it can be removed, and added again in the same send.
+        """
+        return not self._wire.batch([encoder.deleting(change.after or {}), adding], keep_going=True)[0]
 
     def _undo_routes(
         self,
