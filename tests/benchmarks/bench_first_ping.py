@@ -156,6 +156,20 @@ def instance(namespace: str, number: int) -> Any:
     return read_instance(asked, "instance")
 
 
+def fill(ledger: Any) -> None:
+    """A thousand addresses, reserved."""
+    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import declare_pools
+    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
+    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
+
+    times = {"starts_at": "2020-01-01T00:00:00Z", "expires_at": "2200-01-01T00:00:00Z"}
+    pool = {"name": "shadow", "kind": "shadow", "prefixes": [SHADOW], "quarantine": "0s"}
+    with ledger.transaction() as transaction:
+        declare_pools(transaction, [pool])
+        asked = {"name": "r1", "workload": "web", "instances": 1000, "node": "fe1", **times}
+        reserve(transaction, read_reservations([asked]))
+
+
 @contextmanager
 def site(folder: Path) -> Iterator[Site]:
     """All that is needed, warm: reserved in the ledger, floors on the node, sockets open, Kea at work."""
@@ -163,9 +177,6 @@ def site(folder: Path) -> Iterator[Site]:
     from ansible_collections.shadownet.ipam.plugins.module_utils.dhcp.kea import open_kea
     from ansible_collections.shadownet.ipam.plugins.module_utils.dhcp.lease import Lease, Owner
     from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.registry import open_transport
-    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import declare_pools
-    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
-    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
     from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
     from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
     from ansible_collections.shadownet.ipam.tests.integration.namespaces import namespaces, wait_for
@@ -181,12 +192,7 @@ def site(folder: Path) -> Iterator[Site]:
             found = lab.json("vm", "ip", "-j", "link", "show", INTERFACE)[0]["address"]
             owner = Owner(instance="dhcp-1")
             give(open_kea(socket=str(kea.socket)), Lease(address=LEASED, mac=found, owner=owner))
-            times = {"starts_at": "2020-01-01T00:00:00Z", "expires_at": "2200-01-01T00:00:00Z"}
-            pool = {"name": "shadow", "kind": "shadow", "prefixes": [SHADOW], "quarantine": "0s"}
-            with ledger.transaction() as transaction:
-                declare_pools(transaction, [pool])
-                asked = {"name": "r1", "workload": "web", "instances": 1000, "node": "fe1", **times}
-                reserve(transaction, read_reservations([asked]))
+            fill(ledger)
             with ActiveRouteManager(
                 ledger, lambda name: open_transport("netlink", netns=lab.names["node"]), background=False
             ) as manager:

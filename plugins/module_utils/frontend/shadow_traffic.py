@@ -17,7 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Union
 
 from ..model.errors import InvalidInput, NodeError, NotFound
 
@@ -31,7 +31,7 @@ _TIMEOUT = 120
 # Behind destination NAT (-100), right before the routing decision; and before whatever filters what is forwarded.
 _CHAINS = {"arriving": ("prerouting", 300), "forwarding": ("forward", -400)}
 
-Prefix = IPv4Network | IPv6Network
+Prefix = Union[IPv4Network, IPv6Network]  # noqa: UP007 - ansible-test's pylint knows no other way
 
 
 class Count(NamedTuple):

@@ -13,7 +13,7 @@ from ..model.subnet import Request
 from .matching import bandwidth_refused, place_refused
 from .reserved import blocks, finish, show, told, touch
 
-Find = Callable[[Transaction, Pool, Request], Block | None]
+Find = Callable[[Transaction, Pool, Request], "Block | None"]
 
 
 def borrow(

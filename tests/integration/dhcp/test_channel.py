@@ -134,7 +134,9 @@ def test_a_socket_of_another_user(tmp_path: Path) -> None:
                 folder.chmod(0o755)
         child = os.fork()
         if child == 0:
-            os.setgid(65534) if _may_change_user() else os._exit(7)
+            if not _may_change_user():
+                os._exit(7)
+            os.setgid(65534)
             os.setuid(65534)
             try:
                 open_dhcp("kea", socket=str(path)).lease_of("10.80.0.20")

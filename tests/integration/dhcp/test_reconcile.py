@@ -85,22 +85,26 @@ class Site:
         return [(one.kind, one.address) for one in done.findings]
 
 
-@pytest.fixture
-def site(link: Link, tmp_path: Path) -> Iterator[Site]:
-    """A shadow pool with a reservation of four for ``web``, and a small provider pool; both in Kea's pools."""
-    pools = [{"pool": str(SHADOW)}, {"pool": str(PROVIDER)}, {"pool": "10.80.2.0-10.80.2.3"}]
-    link.start([subnet(pools=pools)])
+def _fill(ledger: Ledger) -> None:
     pools = [
         {"name": "shadow", "kind": "shadow", "prefixes": [str(SHADOW)], "excluded": ["10.80.0.0-10.80.0.1"]},
         {"name": "provider", "prefixes": [str(PROVIDER)], "quarantine": "0s"},
     ]
     times = {"starts_at": "2020-01-01T00:00:00Z", "expires_at": "2200-01-01T00:00:00Z"}
     asked = [{"name": "r1", "workload": "web", "instances": 4, **times}]
+    with ledger.transaction("test") as transaction:
+        declare_pools(transaction, pools)
+    with ledger.transaction("test") as transaction:
+        reserve(transaction, read_reservations(asked))
+
+
+@pytest.fixture
+def site(link: Link, tmp_path: Path) -> Iterator[Site]:
+    """A shadow pool with a reservation of four for ``web``, and a small provider pool; both in Kea's pools."""
+    pools = [{"pool": str(SHADOW)}, {"pool": str(PROVIDER)}, {"pool": "10.80.2.0-10.80.2.3"}]
+    link.start([subnet(pools=pools)])
     with Ledger(str(tmp_path / "ledger.db"), create=True) as ledger:
-        with ledger.transaction("test") as transaction:
-            declare_pools(transaction, pools)
-        with ledger.transaction("test") as transaction:
-            reserve(transaction, read_reservations(asked))
+        _fill(ledger)
         found = Site(link, ledger)
         found.reconcile()
         yield found
