@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..module_utils.ipam.history import list_events, parse_time, state_at
+from ..module_utils.ipam.instance_lifecycle import shown as shown_instance
 from ..module_utils.ipam.maintenance import describe_ledger
 from ..module_utils.ipam.parsing import integer, name_list
 from ..module_utils.ipam.usage import read_window, usage
@@ -21,6 +22,8 @@ from ..modules.ledger_info import ARGUMENTS
 from ..plugin_utils.ledger_action import LedgerAction
 from ..plugin_utils.output_file import write_file
 
+_UNSETTLED = "status <> 'active'"
+
 
 class ActionModule(LedgerAction):
     """Reports on the ledger."""
@@ -32,6 +35,7 @@ class ActionModule(LedgerAction):
         moment = None if options["at"] is None else parse_time(options["at"], "at")
         with ledger.snapshot() as transaction:
             result = {"changed": False, **overview(transaction)}
+            result["unsettled"] = [shown_instance(transaction, one) for one in transaction.instances(_UNSETTLED)]
             result["events"] = list_events(transaction, last, options["name"])
             if moment is not None:
                 result["state"] = state_at(transaction, moment)

@@ -136,6 +136,12 @@ nodes:
   returned: success
   type: list
   elements: dict
+unsettled:
+  description: Instances that are not active, V(pending), V(releasing) or V(error) with C(reason), as
+    M(shadownet.ipam.instance) returns them.
+  returned: success
+  type: list
+  elements: dict
 events:
   description: Audit events, oldest first, with C(time), C(actor), C(kind), C(object), C(name), C(before), C(after).
   returned: success
