@@ -16,7 +16,7 @@ from typing import Any
 
 from ..frontend.transport import Transport
 from ..ipam.instance_lifecycle import MovedInstance, delete, set_aside, shown
-from ..ipam.instances import create
+from ..ipam.instances import Created, create
 from ..ipam.shadow_routes import active_route, floors_of
 from ..ledger.ledger import Ledger
 from ..model.errors import NodeError
@@ -25,11 +25,19 @@ from ..model.reservation import Instance, InstanceRequest
 from ..model.subnet import ERROR, PENDING, RELEASING
 from .activation import Activation, Deactivation, Steps
 from .assign import Assigner
-from .assigning import Assigning
+from .assigning import Assigning, same_way
 from .lines import Lines
 from .node_push import NodePush, push_node
 from .settling import Settler
 from .turns import Names, Turns
+
+
+class _TakeFirst(Exception):
+    """Undoes a transaction: the address has to be taken back first. ``before``: from where, as shown."""
+
+    def __init__(self, before: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.before = before
 
 
 class ActiveRouteManager:
@@ -92,19 +100,17 @@ class ActiveRouteManager:
             AllocationRefused, Conflict, LedgerError: see ``ipam.instances.create``; nothing was changed.
             NodeError: the node refused the route: the instance is in ``error``, and keeps its prefix. Or the node
                 cannot be reached: it is ``pending``. Created again it is tried again.
-            ShadownetError: the address could not be given to the instance; it is ``pending``, and has no route yet.
+            ShadownetError: the address could not be given to the instance; it is ``pending``, and has no route yet. Or
+                the one that it had by another way could not be taken back; nothing else was changed.
         """
         self._assigning.ready(request.assign, request.dynamic_assign)
         with self._names.hold(request.name):
             steps = Steps()
-            with self._ledger.transaction(self._actor) as transaction:
-                made = create(transaction, request)
-                item, moved = made.instance, made.moved
-                floors = floors_of(transaction, item)
-            steps.done("ledger")
+            made, floors = self._enter(request, steps)
+            item, moved = made.instance, made.moved
             # Before the route: a packet that finds the route and no host there makes the node's kernel wait a second
             # before it asks for the host again.
-            self._assigning.change(moved.before, moved.after or {})
+            self._assigning.give(moved.after or {})
             steps.done("assign")
             now = moved.after or {}
             if item.leaving is not None:
@@ -202,6 +208,28 @@ class ActiveRouteManager:
         # The node's mark is that of our ledger, or the push had been refused.
         self._complete.add(node)
         return done
+
+    def _enter(self, request: InstanceRequest, steps: Steps) -> tuple[Created, list[Route]]:
+        """The ledger's step of a creation.
+
+        What the instance had by another way is taken before the ledger forgets that way: nobody could take it later.
+        """
+        taken: Mapping[str, Any] | None = None
+        while True:
+            try:
+                with self._ledger.transaction(self._actor) as transaction:
+                    made = create(transaction, request)
+                    before, after = made.moved.before, made.moved.after
+                    if before and after and not same_way(before, after) and not (taken and same_way(before, taken)):
+                        raise _TakeFirst(before)
+                    floors = floors_of(transaction, made.instance)
+                steps.done("ledger")
+                return made, floors
+            except _TakeFirst as found:
+                steps.done("ledger")
+                taken = found.before
+                self._assigning.take(taken)
+                steps.done("assign")
 
     def _activate(self, moved: MovedInstance, floors: list[Route]) -> dict[str, Any]:
         item, before = moved.instance, moved.before

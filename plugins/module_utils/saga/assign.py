@@ -2,9 +2,9 @@
 """How an instance comes by its address: the ways by name. A further one is a class and a line in ``ASSIGNERS``.
 
 The order keeps ledger and world together whenever a process dies. Created: the ledger first, then ``give``, then
-the route; so whatever was given, the ledger holds. Deleted: ``take`` first, then the ledger, then the route; so nothing
-is left behind that the ledger does not know any more. Whoever repeats the call, or reconciles, finishes it, because
-both are idempotent.
+the route; so whatever was given, the ledger holds. Deleted, or created again with another way: ``take`` first, then the
+ledger, then the route; so nothing is left behind that the ledger does not know any more. Whoever repeats the call, or
+reconciles, finishes it, because both are idempotent.
 """
 
 from __future__ import annotations

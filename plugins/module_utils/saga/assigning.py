@@ -12,6 +12,11 @@ from .assign import Assigner, open_assigner
 _CONCERNED = ("assign", "address", "prefix_length", "mac", "gateway", "netns", "instance_interface")
 
 
+def same_way(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether both have the same address in the same place, by the same way to assign."""
+    return all(one[key] == other[key] for key in _CONCERNED)
+
+
 class Assigning:
     """Gives and takes addresses, each instance by the way that it names."""
 
@@ -33,16 +38,6 @@ class Assigning:
             for name in names:
                 if name != "none":
                     self._named(name)
-
-    def change(self, before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> None:
-        """Gives an instance its address, and takes back what it had another way.
-
-        Raises:
-            ShadownetError: see ``Assigner``.
-        """
-        if before is not None and any(before[key] != after[key] for key in _CONCERNED):
-            self.take(before)
-        self.give(after)
 
     def give(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner.give``."""

@@ -127,6 +127,28 @@ def test_killed_while_an_instance_is_created(book: Book, lab: Lab, way: dict[str
     assert "10.200.0.0/32" in lab.run("vm1", "ip", "address"), "the last one came to its end"
 
 
+def test_killed_while_an_instance_gets_another_namespace(book: Book, lab: Lab, way: dict[str, str]) -> None:
+    book.reserve(2, node="fe1")
+    first, second = way, {**way, "netns": lab.names["vm2"]}
+
+    def prepare(manager: ActiveRouteManager) -> None:
+        reset(manager)
+        manager.created(vm("web-1", **first))
+        manager.settle()
+
+    def check() -> None:
+        with book.ledger.snapshot() as transaction:
+            item = transaction.instance_named("web-1")
+        assert item is not None
+        for name in ("vm1", "vm2"):
+            if "10.200.0.0/32" in lab.run(name, "ip", "address"):
+                assert item.netns == lab.names[name], "an address where the ledger does not know of it"
+
+    everything = everywhere(book, lab, prepare, lambda manager: manager.created(vm("web-1", "tap2", **second)), check)
+    assert everything > 15
+    assert "10.200.0.0/32" in lab.run("vm2", "ip", "address"), "the last one came to its end"
+
+
 def test_killed_while_an_instance_is_deleted(book: Book, lab: Lab, way: dict[str, str]) -> None:
     book.reserve(2, node="fe1")
 
