@@ -75,6 +75,7 @@ class ActiveRouteManager:
         self._actor = actor
         self._quick, self._full = Lines(nodes), Lines(nodes)
         self._complete: set[str] = set()
+        self._heirs: dict[str, set[str | None]] = {}
         self._names = Names()
         self._assigning = Assigning(assigners or {})
         self._settler = Settler(self._push, background=background, delay=delay, rest=rest)
@@ -207,7 +208,24 @@ class ActiveRouteManager:
             done = push_node(self._pushes, node, transport, attachment=self._attachments.get(node), actor=self._actor)
         # The node's mark is that of our ledger, or the push had been refused.
         self._complete.add(node)
+        if done.result.superseded:
+            # Whoever made the newer push may die before he settles it.
+            self._settler.owe(node)
+            return done
+        # What left this node waits for a push at its new one.
+        waiting = {one.instance.node for one in done.instances if one.before and one.before["leaving"] == node}
+        for heir in waiting | self._heirs.pop(node, set()):
+            if heir not in (None, node):
+                self._settler.owe(str(heir))
         return done
+
+    def _leave(self, item: Instance) -> None:
+        """The node that an instance moves away from gives it up; then a push to the new one is owed, even where
+        somebody else settles the ledger."""
+        old = str(item.leaving)
+        if item.routed:
+            self._heirs.setdefault(old, set()).add(item.node)
+        self._push(old)
 
     def _enter(self, request: InstanceRequest, steps: Steps) -> tuple[Created, list[Route]]:
         """The ledger's step of a creation.
@@ -244,7 +262,7 @@ class ActiveRouteManager:
     def _deactivate(self, moved: MovedInstance, floors: list[Route]) -> None:
         item = moved.instance
         if item.leaving is not None:
-            self._push(item.leaving)
+            self._leave(item)
         if not item.routed:
             return
         node = str(item.node)
@@ -275,7 +293,7 @@ class ActiveRouteManager:
 
     def _move(self, item: Instance) -> dict[str, Any]:
         """The old node first: never two routes to one address."""
-        self._push(str(item.leaving))
+        self._leave(item)
         if item.routed:
             self._push(str(item.node))
         return self._now(item.name)

@@ -6,16 +6,23 @@ from __future__ import annotations
 import socket
 import subprocess
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Mark
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.desired import Wanted
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import node_result
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import (
     AllocationRefused,
     InvalidInput,
     NodeError,
 )
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
+from ansible_collections.shadownet.ipam.plugins.module_utils.saga import node_push
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, wait_for
 
@@ -203,6 +210,65 @@ def test_while_the_old_node_cannot_be_reached_the_new_one_waits(book: Book, lab:
         assert third.created(vm("web-1", node="fe2")).instance["status"] == "active"
     assert routes(lab) == FLOOR
     assert routes(lab, "fe2") == sorted([*FLOOR, ("10.200.0.0", "tap1")])
+
+
+def _move_in_the_ledger(book: Book) -> None:
+    """The first step of a move of ``web-1`` to ``fe2``; whoever made it was killed then."""
+    with book.ledger.transaction() as transaction:
+        create(transaction, vm("web-1", node="fe2"))
+
+
+def test_a_move_is_finished_whichever_node_is_reconciled_first(
+    book: Book, lab: Lab, manager: ActiveRouteManager
+) -> None:
+    lab.add("fe2")
+    lab.join("fe2", "tap1", "vm2", "eth9")
+    book.reserve(4)
+    manager.created(vm("web-1"))
+    manager.settle()
+    _move_in_the_ledger(book)
+    manager.reconcile("fe2")
+    assert routes(lab, "fe2") == FLOOR, "the old node has it still"
+    manager.reconcile("fe1")
+    assert manager.owed == ["fe2"]
+    manager.settle()
+    assert book.statuses() == {"web-1": "active"}
+    assert routes(lab, "fe2") == sorted([*FLOOR, ("10.200.0.0", "tap1")])
+
+
+def test_a_move_is_finished_though_a_newer_push_to_the_old_node_came_first(
+    book: Book, lab: Lab, manager: ActiveRouteManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lab.add("fe2")
+    lab.join("fe2", "tap1", "vm2", "eth9")
+    book.reserve(4)
+    manager.created(vm("web-1"))
+    manager.settle()
+    plain = node_push._wanted
+    newer: list[int] = []
+
+    def wanted(ledger: node_push.Book, node: str, *rest: Any) -> Wanted:
+        """What is wanted, but before it is pushed, somebody else pushes more; he settles that later."""
+        found = plain(ledger, node, *rest)
+        if node == "fe1" and not newer:
+            with book.ledger.transaction() as transaction:
+                create(transaction, vm("web-2"))
+            more = plain(book.ledger, "fe1", None, "other", False)
+            newer.append(more.node.revision)
+            transport = NetlinkTransport(lab.names["fe1"])
+            push(transport, more.config, "overridden", mark=Mark(more.ledger_id, more.node.revision))
+            transport.close()
+        return found
+
+    monkeypatch.setattr(node_push, "_wanted", wanted)
+    assert manager.created(vm("web-1", node="fe2")).instance["leaving"] == "fe1"
+    with book.ledger.transaction() as transaction:
+        node_result(transaction, "fe1", newer[0], True)
+    while manager.owed:
+        manager.settle()
+    assert book.statuses() == {"web-1": "active", "web-2": "active"}
+    assert routes(lab, "fe2") == sorted([*FLOOR, ("10.200.0.0", "tap1")])
+    assert ("10.200.0.0", "tap1") not in routes(lab)
 
 
 def test_a_node_that_cannot_be_reached_keeps_the_instance_pending_and_the_address_held(book: Book, lab: Lab) -> None:
