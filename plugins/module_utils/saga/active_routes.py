@@ -78,7 +78,7 @@ class ActiveRouteManager:
         self._heirs: dict[str, set[str | None]] = {}
         self._names = Names()
         self._assigning = Assigning(assigners or {})
-        self._settler = Settler(self._push, background=background, delay=delay, rest=rest)
+        self._settler = Settler(self._pay, background=background, delay=delay, rest=rest)
 
     def __enter__(self) -> ActiveRouteManager:
         return self
@@ -202,6 +202,9 @@ class ActiveRouteManager:
             self._full.close()
             self._assigning.close()
             self._other.close()
+
+    def _pay(self, node: str) -> bool:
+        return not self._push(node).result.superseded
 
     def _push(self, node: str) -> NodePush:
         with self._full.open(node) as transport:

@@ -7,8 +7,6 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..model.errors import ShadownetError
-
 _FIRST_RETRY, _LAST_RETRY = 0.5, 60.0
 """Seconds after a push that failed."""
 
@@ -20,10 +18,11 @@ class Settler:
         problems: why the last push to a node failed, by node; gone when one succeeds.
     """
 
-    def __init__(self, push: Callable[[str], object], *, background: bool, delay: float, rest: float) -> None:
+    def __init__(self, push: Callable[[str], bool], *, background: bool, delay: float, rest: float) -> None:
         """
         Args:
-            push: brings a node and the ledger together; may be called by several threads at once.
+            push: brings a node and the ledger together; False where it has to be tried again later. May be called by
+                several threads at once.
             background: have a thread. Without one, only ``settle`` pays.
             delay: seconds that a debt waits for others to come along.
             rest: after each push the thread rests this many times as long as that took.
@@ -59,7 +58,8 @@ class Settler:
         """Makes all pushes that are owed, now, in the caller's thread; none is under way when this returns.
 
         Raises:
-            ShadownetError: what the first node said that failed, after all were tried. It stays owed.
+            ShadownetError: what the first node said that failed, after all were tried; or whatever else that was. It
+                stays owed.
         """
         failed: list[Exception] = []
         with self._paying:  # after the push that the thread is making
@@ -83,16 +83,23 @@ class Settler:
             # Taken off before the ledger is read: what comes later is owed anew.
             self._due.pop(node, None)
         try:
-            self._push(node)
-        except (ShadownetError, OSError) as problem:
+            done = self._push(node)
+        except Exception as problem:  # noqa: BLE001  # whatever it is: the debt stays, and the thread goes on
             self.problems[node] = problem
-            with self._changed:
-                wait = self._retry[node] = min(2 * self._retry.get(node, _FIRST_RETRY / 2), _LAST_RETRY)
-                self._due[node] = time.monotonic() + wait
+            self._later(node)
             return problem
         self.problems.pop(node, None)
-        self._retry.pop(node, None)
+        if done:
+            self._retry.pop(node, None)
+        else:
+            self._later(node)
         return None
+
+    def _later(self, node: str) -> None:
+        """The longer the more often that was."""
+        with self._changed:
+            wait = self._retry[node] = min(2 * self._retry.get(node, _FIRST_RETRY / 2), _LAST_RETRY)
+            self._due[node] = time.monotonic() + wait
 
     def _run(self) -> None:
         while True:

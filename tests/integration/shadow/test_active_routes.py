@@ -12,7 +12,7 @@ import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
-from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Mark
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Current, Mark
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.desired import Wanted
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import node_result
@@ -369,6 +369,30 @@ def test_the_thread_settles_soon_and_saves_pushes(book: Book, lab: Lab) -> None:
         wait_for(lambda: book.statuses() == {}, what="the thread")
         assert not manager.problems
     book.check_agreement("fe1", NetlinkTransport(lab.names["fe1"]))
+
+
+class Failing(NetlinkTransport):
+    """Cannot be read ``failures`` times, for a reason that nobody foresaw."""
+
+    failures = 0
+
+    def read(self) -> Current:
+        if Failing.failures:
+            Failing.failures -= 1
+            raise RuntimeError("can't start new thread")
+        return super().read()
+
+
+def test_the_thread_outlives_what_nobody_foresaw(book: Book, lab: Lab) -> None:
+    book.reserve(4, node="fe1")
+    with ActiveRouteManager(book.ledger, lambda name: Failing(lab.names[name])) as manager:
+        manager.reconcile("fe1")
+        Failing.failures = 1
+        manager.created(vm("web-1"))
+        wait_for(lambda: isinstance(manager.problems.get("fe1"), RuntimeError), what="the failure")
+        assert manager.owed == ["fe1"]
+        wait_for(lambda: book.statuses() == {"web-1": "active"}, what="the thread")
+        wait_for(lambda: not manager.problems, what="the thread")
 
 
 def test_the_address_is_set_in_the_instances_namespace_and_taken_away(
