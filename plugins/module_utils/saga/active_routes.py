@@ -19,7 +19,7 @@ from ..ipam.instance_lifecycle import MovedInstance, delete, set_aside, shown
 from ..ipam.instances import Created, create
 from ..ipam.shadow_routes import active_route, floors_of
 from ..ledger.ledger import Ledger
-from ..model.errors import NodeError
+from ..model.errors import Conflict, NodeError
 from ..model.node_config import Route
 from ..model.reservation import Instance, InstanceRequest
 from ..model.subnet import ERROR, PENDING, RELEASING
@@ -99,6 +99,7 @@ class ActiveRouteManager:
         Raises:
             InvalidInput: its address cannot be assigned as it asks; nothing was changed.
             AllocationRefused, Conflict, LedgerError: see ``ipam.instances.create``; nothing was changed.
+            Conflict: or the node is another ledger's by now; the instance is ``pending``.
             NodeError: the node refused the route: the instance is in ``error``, and keeps its prefix. Or the node
                 cannot be reached: it is ``pending``. Created again it is tried again.
             ShadownetError: the address could not be given to the instance; it is ``pending``, and has no route yet. Or
@@ -207,8 +208,14 @@ class ActiveRouteManager:
         return not self._push(node).result.superseded
 
     def _push(self, node: str) -> NodePush:
+        attachment = self._attachments.get(node)
         with self._full.open(node) as transport:
-            done = push_node(self._pushes, node, transport, attachment=self._attachments.get(node), actor=self._actor)
+            try:
+                done = push_node(self._pushes, node, transport, attachment=attachment, actor=self._actor)
+            except Conflict:
+                # It may be another ledger's now: no single routes until a full push succeeds again.
+                self._complete.discard(node)
+                raise
         # The node's mark is that of our ledger, or the push had been refused.
         self._complete.add(node)
         if done.result.superseded:

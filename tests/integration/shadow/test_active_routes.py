@@ -18,9 +18,11 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances impo
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import node_result
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import (
     AllocationRefused,
+    Conflict,
     InvalidInput,
     NodeError,
 )
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig, Route
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga import node_push
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
@@ -369,6 +371,26 @@ def test_the_thread_settles_soon_and_saves_pushes(book: Book, lab: Lab) -> None:
         wait_for(lambda: book.statuses() == {}, what="the thread")
         assert not manager.problems
     book.check_agreement("fe1", NetlinkTransport(lab.names["fe1"]))
+
+
+def test_a_node_that_another_ledger_took_over_gets_no_more_routes(
+    book: Book, lab: Lab, manager: ActiveRouteManager
+) -> None:
+    book.reserve(4, node="fe1")
+    manager.reconcile("fe1")
+    transport = NetlinkTransport(lab.names["fe1"])
+    theirs = NodeConfig(routes=(Route("10.99.0.0/16", type="blackhole"),))
+    push(transport, theirs, "overridden", mark=Mark("11111111-1111-4111-8111-111111111111", 5), takeover=True)
+    manager.created(vm("web-1"))
+    with pytest.raises(Conflict, match="another ledger"):
+        manager.settle()
+    with pytest.raises(Conflict, match="another ledger"):
+        manager.created(vm("web-2"))
+    assert "10.200.0.1" not in dict(routes(lab))
+    push(transport, NodeConfig(), "overridden", takeover=True)
+    transport.close()
+    manager.settle()
+    assert book.statuses() == {"web-1": "active", "web-2": "active"}
 
 
 class Failing(NetlinkTransport):
