@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..model.errors import Conflict, NotFound
 from ..model.node_config import NodeConfig
 from .transport import Current
+from .wording import some
 
 
 def check(current: Current, desired: NodeConfig, wanted: NodeConfig, parameter: str = "config") -> None:
@@ -63,7 +64,7 @@ def _check_interfaces(current: Current, desired: NodeConfig, wanted: NodeConfig,
         if route.interface is not None and route.interface not in there
     ]
     if astray:
-        names = ", ".join(dict.fromkeys(str(route.interface) for _number, route in astray))
+        names = some(str(route.interface) for _number, route in astray)
         missing = NotFound(
             f"the node has no interface {names}.", parameter=f"{parameter}.routes[{astray[0][0]}].interface"
         )

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..model.errors import Conflict, NodeError, NotFound
+from ..model.errors import Conflict, InvalidInput, NodeError, NotFound
 from ..model.node_config import NodeConfig, Route
 from .change import Change
 from .check import check
@@ -76,7 +76,7 @@ def push(
         RollbackFailed: and the way back failed too.
         Overtaken: somebody else changed the node while the connection to it was lost; it was left alone.
     """
-    desired = transport.prepare(desired, parameter)
+    desired = _prepare(transport, desired, parameter)
     try:
         return _push(transport, desired, state, check_mode, parameter, mark, takeover)
     except Overtaken as overtaken:
@@ -130,6 +130,27 @@ def _push(
         if after == NodeConfig() and (mark is not None or current.mark is not None):
             transport.keep_mark(None)
         return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, mark or current.mark)
+
+
+def _prepare(transport: Transport, desired: NodeConfig, parameter: str) -> NodeConfig:
+    """``desired`` in the terms of the node. An error about a route names all the routes that have the same fault."""
+    try:
+        return transport.prepare(desired, parameter)
+    except (InvalidInput, Conflict) as found:
+        if not found.routes and (found.parameter or "").startswith(f"{parameter}.routes["):
+            found.routes = tuple(
+                route.prefix for route in desired.routes if _fault(transport, route, parameter) == found.message
+            )
+        raise
+
+
+def _fault(transport: Transport, route: Route, parameter: str) -> str | None:
+    """What is wrong with one route by itself."""
+    try:
+        transport.prepare(NodeConfig(routes=(route,)), parameter)
+    except (InvalidInput, Conflict) as found:
+        return found.message
+    return None
 
 
 def _check_owner(there: Mark, mark: Mark | None) -> None:
