@@ -19,7 +19,7 @@ from ..ipam.instance_lifecycle import MovedInstance, delete, set_aside, shown
 from ..ipam.instances import Created, create
 from ..ipam.shadow_routes import active_route, floors_of
 from ..ledger.ledger import Ledger
-from ..model.errors import Conflict, NodeError
+from ..model.errors import Conflict, NodeError, ShadownetError
 from ..model.node_config import Route
 from ..model.reservation import Instance, InstanceRequest
 from ..model.subnet import ERROR, PENDING, RELEASING
@@ -161,14 +161,21 @@ class ActiveRouteManager:
         For the start of the process, and for after whatever may have changed the node: link down and up, a restart.
 
         Raises:
-            ShadownetError: see ``push_node``, and ``Assigner.give``.
+            ShadownetError: see ``push_node``; or, after all others were given theirs, what ``Assigner.give`` said of
+                the first instance that could not be given its address.
         """
         done = self._push(node)
         with self._ledger.snapshot() as transaction:
             items = transaction.instances("node = ? AND wanted = 1 AND assign <> 'none'", (node,))
             told = [shown(transaction, item) for item in items]
+        failed: list[Exception] = []
         for one in told:
-            self._assigning.give(one)
+            try:
+                self._assigning.give(one)
+            except (ShadownetError, OSError) as problem:
+                failed.append(problem)
+        if failed:
+            raise failed[0]
         return done
 
     def settle(self) -> None:

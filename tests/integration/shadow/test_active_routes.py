@@ -448,3 +448,19 @@ def test_the_address_is_set_in_the_instances_namespace_and_taken_away(
     assert "10.200.0.0/32" in lab.run("vm1", "ip", "address"), "reconcile gives it again"
     subprocess.run(["ip", "netns", "delete", lab.names.pop("vm1")], check=True)
     assert manager.deleted("web-1").changed, "gone with its namespace"
+
+
+def test_an_instance_without_namespace_keeps_no_other_from_its_address(
+    book: Book, lab: Lab, manager: ActiveRouteManager
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.reconcile("fe1")
+    for number in (1, 2):
+        way = {"assign": "netlink", "netns": lab.names[f"vm{number}"], "instance_interface": "eth0"}
+        manager.created(vm(f"web-{number}", f"tap{number}", **way))
+    manager.settle()
+    lab.run("vm2", "ip", "address", "flush", "dev", "eth0")
+    subprocess.run(["ip", "netns", "delete", lab.names.pop("vm1")], check=True)
+    with pytest.raises(NodeError, match="namespace"):
+        manager.reconcile("fe1")
+    assert "10.200.0.1/32" in lab.run("vm2", "ip", "address")
