@@ -243,6 +243,7 @@ class Replay:
                 del self._mapped[place]
         item.instances = data["instances"]
         item.prefixes = {Place(pool, cidr): state for pool, cidr, state in told_prefixes(data)}
+        self._take_over(item)
         for place, state in item.prefixes.items():
             self._mapped[place] = item
             if state == RESTING and place not in self._rests:
@@ -257,6 +258,20 @@ class Replay:
         item.begun = starts_at <= self._time
         self._shift(item, old)
         self._listener.happened(self._time, item.keys(), f"reservations_{word}")
+
+    def _take_over(self, item: _Reservation) -> None:
+        """A reservation that grows may get what another one of the same call gives up, of which is told only later."""
+        others: dict[str, _Reservation] = {}
+        for place in item.prefixes:
+            other = self._mapped.get(place)
+            if other is not None:
+                others[other.name] = other
+        for other in others.values():
+            old = other.levels()
+            for place in other.prefixes.keys() & item.prefixes.keys():
+                del other.prefixes[place], self._mapped[place]
+            other.note_pools()
+            self._shift(other, old)
 
     def _end(self, item: _Reservation, word: str) -> None:
         keys, old = item.keys(), item.levels()

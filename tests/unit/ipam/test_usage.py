@@ -88,12 +88,26 @@ class Watched:
     def count(self, workload: str, what: str) -> None:
         self.counts[self.minute, workload, what] += 1
 
-    def reserve(self, name: str, workload: str, instances: int, begins: int, lasts: int, **options: Any) -> None:
-        item = {"name": name, "workload": workload, "instances": instances, "begins": begins * MINUTE}
-        (outcome,) = self.desk.reserve({**item, "ends": (begins + lasts) * MINUTE, **options})
-        if outcome.before is None:
-            self.count(workload, "reservations_made")
-        self.ends[name] = (self.minute + begins + lasts, workload)
+    def reserve(self, *wanted: tuple[tuple[str, str], int, int, int]) -> None:
+        """In one call: (name and workload, instances, minutes until it begins, and until it ends) of each."""
+        items = [
+            {
+                "name": name,
+                "workload": workload,
+                "instances": instances,
+                "begins": begins * MINUTE,
+                "ends": (begins + lasts) * MINUTE,
+                "prefix_length": 31 if name == "web-2" else 32,
+                "pools": ["s2" if name == "db" else "s1"],
+            }
+            for (name, workload), instances, begins, lasts in wanted
+        ]
+        for outcome, ((name, workload), _instances, begins, lasts) in zip(
+            self.desk.reserve(*items), wanted, strict=True
+        ):
+            if outcome.before is None:
+                self.count(workload, "reservations_made")
+            self.ends[name] = (self.minute + begins + lasts, workload)
 
     def withdraw(self, name: str) -> None:
         (outcome,) = self.desk.withdraw(name)
@@ -196,18 +210,32 @@ def check_history(case: Watched, first: int, last: int, minutes: int) -> None:
 NAMES = st.sampled_from([f"{workload}-{number}" for workload in ("web", "db") for number in range(3)])
 # Most of what is worth telling needs something that stands already.
 BEGINNING: list[tuple[Any, ...]] = [
-    ("reserve", ("web", "web"), 3, 0, 40),
-    ("reserve", ("db", "db"), 2, 1, 30),
+    ("reserve", (("web", "web"), 6, 0, 40), (("db-2", "db"), 20, 0, 40)),
+    ("reserve", (("db", "db"), 2, 1, 30)),
     ("create", "web-0", False),
     ("create", "web-1", True),
     ("answer", True),
     ("wait", 2),
     ("create", "db-0", False),
 ]
-RESERVATIONS = st.sampled_from([("web", "web"), ("web-2", "web"), ("db", "db")])
+RESERVATIONS = st.sampled_from([("web", "web"), ("web-2", "web"), ("db", "db"), ("db-2", "db")])
+RESERVED = st.tuples(RESERVATIONS, st.integers(0, 4), st.integers(0, 6), st.integers(1, 12))
+# In one call one grows into what the other one gives up: both fill most of their pool.
+SPLIT = st.builds(
+    lambda share, ahead, lasts: (
+        "reserve",
+        (("web", "web"), share, 0, lasts),
+        (("db-2", "db"), 28 - share, ahead, lasts),
+    ),
+    st.integers(2, 26),
+    st.sampled_from([0, 0, 3]),
+    st.integers(5, 30),
+)
 STEPS = st.one_of(
     st.tuples(st.just("wait"), st.integers(1, 6)),
-    st.tuples(st.just("reserve"), RESERVATIONS, st.integers(0, 4), st.integers(0, 6), st.integers(1, 12)),
+    st.tuples(st.just("reserve"), RESERVED),
+    SPLIT,
+    SPLIT,
     st.tuples(st.just("withdraw"), RESERVATIONS),
     st.tuples(st.just("create"), NAMES, st.booleans()),
     st.tuples(st.just("create"), NAMES, st.just(False)),
@@ -223,11 +251,7 @@ def take(case: Watched, step: tuple[Any, ...]) -> None:
     if word == "wait":
         case.wait(rest[0])
     elif word == "reserve":
-        (name, workload), instances, begins, lasts = rest
-        pool = "s1" if name == "web" else "s2"
-        case.reserve(
-            name, workload, instances, begins, lasts, prefix_length=31 if name == "web-2" else 32, pools=[pool]
-        )
+        case.reserve(*rest)
     elif word == "withdraw":
         case.withdraw(rest[0][0])
     elif word == "create":
@@ -321,6 +345,17 @@ def test_what_rests_while_its_reservation_is_made_smaller_is_free_afterwards(sha
     shadow.seconds += 3600
     (web,) = told(shadow)["workloads"]
     assert (web["reserved_hours"], web["idle_hours"], web["resting_hours"]) == (0.5, 0, 0.5)
+
+
+def test_what_one_reservation_gives_up_another_one_gets_in_the_same_call(desk: Desk) -> None:
+    desk.pool("s", "10.200.0.0/28", kind="shadow", quarantine="0s")
+    for a, b in ((8, 8), (12, 4), (4, 12)):
+        desk.reserve(
+            {"workload": "a", "instances": a, "begins": 0, "ends": 36000},
+            {"workload": "b", "instances": b, "begins": 0, "ends": 36000},
+        )
+        desk.seconds += 3600
+    assert {one["workload"]: one["idle_hours"] for one in told(desk)["workloads"]} == {"a": 24, "b": 24}
 
 
 def test_the_same_in_a_window_that_people_write(shadow: Desk) -> None:
