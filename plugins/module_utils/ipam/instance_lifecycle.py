@@ -12,6 +12,7 @@ from ..ledger.transaction import Transaction
 from ..model.pool import FAMILY_BITS, Block
 from ..model.reservation import RESERVED, RESTING, Instance
 from ..model.subnet import ACTIVE, ERROR, RELEASING
+from .hold import refuse_held
 from .reserved import kept
 from .space import give_back
 
@@ -72,7 +73,12 @@ def shown(transaction: Transaction, item: Instance) -> dict[str, Any]:
 
 
 def delete(transaction: Transaction, name: str) -> MovedInstance | None:
-    """Deletes an instance: its node must give up the route first, where it has one. None if there is none."""
+    """Deletes an instance: its node must give up the route first, where it has one. None if there is none.
+
+    Raises:
+        LedgerHeld: the ledger was restored and not yet reconciled; the instance may be another one by now.
+    """
+    refuse_held(transaction)
     item = transaction.instance_named(name)
     if item is None:
         return None

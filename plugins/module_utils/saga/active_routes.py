@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from ..frontend.transport import Transport
+from ..ipam.hold import refuse_held
 from ..ipam.instance_lifecycle import MovedInstance, delete, set_aside, shown
 from ..ipam.instances import Created, create
 from ..ipam.shadow_routes import active_route, floors_of
@@ -128,6 +129,7 @@ class ActiveRouteManager:
         Again, it changes nothing. Where there never was an instance of that name, that is no error either.
 
         Raises:
+            LedgerHeld: the ledger was restored and not yet reconciled; nothing was changed.
             ShadownetError: its address could not be taken back; nothing else was changed.
             NodeError: the node cannot be reached, or refuses: the instance is ``releasing``, and its prefix is kept
                 until a push has succeeded.
@@ -135,6 +137,7 @@ class ActiveRouteManager:
         with self._names.hold(name):
             steps = Steps()
             with self._ledger.snapshot() as transaction:
+                refuse_held(transaction)
                 found = transaction.instance_named(name)
                 before = None if found is None else shown(transaction, found)
             if before is None:

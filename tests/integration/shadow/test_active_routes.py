@@ -14,12 +14,15 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.tr
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.push import push
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Current, Mark
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.desired import Wanted
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.hold import HELD
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_lifecycle import delete
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import node_result
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import (
     AllocationRefused,
     Conflict,
     InvalidInput,
+    LedgerHeld,
     NodeError,
 )
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig, Route
@@ -391,6 +394,22 @@ def test_a_node_that_another_ledger_took_over_gets_no_more_routes(
     transport.close()
     manager.settle()
     assert book.statuses() == {"web-1": "active", "web-2": "active"}
+
+
+def test_a_held_ledger_takes_nothing_away(book: Book, lab: Lab, manager: ActiveRouteManager) -> None:
+    book.reserve(1, node="fe1")
+    manager.reconcile("fe1")
+    manager.created(vm("web-1", assign="netlink", netns=lab.names["vm1"], instance_interface="eth0"))
+    manager.settle()
+    with book.ledger.transaction() as transaction:
+        transaction.set_meta(HELD, "restored from a backup")
+    with pytest.raises(LedgerHeld):
+        manager.deleted("web-1")
+    with pytest.raises(LedgerHeld), book.ledger.transaction() as transaction:
+        delete(transaction, "web-1")
+    assert book.statuses() == {"web-1": "active"}
+    assert ("10.200.0.0", "tap1") in routes(lab)
+    assert "10.200.0.0/32" in lab.run("vm1", "ip", "address")
 
 
 class Failing(NetlinkTransport):
