@@ -108,3 +108,25 @@ def test_reserved_created_obtained_reconciled_and_deleted(link: Link, ansible: A
     assert site.leases() == {}
     assert unguarded(link.server, read_prefixes([SHADOW, PROVIDER])) == ([], [])
     assert site.run("instance_deleted", shadownet_instances=names).ok().changed == 0
+
+
+def test_an_address_whose_lease_cannot_be_taken_back_stays_the_ledgers(link: Link, ansible: Ansible) -> None:
+    kea = link.start([subnet("10.80.0.0-10.80.1.20")])
+    site = Site(link, ansible)
+    site.run("reserve").ok()
+    way = {"workload": "web", "node": "fe1", "interface": "lan0"}
+    leased = {"name": "web-1", "mac": link.mac(), "assign": "dhcp", **way}
+    plain = {"name": "web-2", **way}
+    site.run("instance_created", shadownet_instances=[leased, plain]).ok()
+    (web,) = site.leases()
+    names = [{"name": "web-1"}, {"name": "web-2"}]
+    kea.stop()
+    run = site.run("instance_deleted", shadownet_instances=names)
+    assert run.rc != 0
+    assert "web-1 could not be deleted, because the address could not be taken back: " in run.stdout
+    assert [one["name"] for one in run.task("Delete the instances")["instances"]] == ["web-2"]
+    kea.start()
+    assert site.leases() == {web: "web-1"}
+    run = site.run("instance_deleted", shadownet_instances=names).ok()
+    assert [one["name"] for one in run.task("Delete the instances")["instances"]] == ["web-1"]
+    assert site.leases() == {}

@@ -182,9 +182,14 @@ def test_one_bad_interface_keeps_no_other_waiting(linux: Site, lab: Lab) -> None
     assert linux.statuses() == {"web-1": "error", "web-2": "active", "web-3": "error"}
     assert ("10.200.0.4/30", "unicast") in linux.routes()
     lab.run("fe1", "ip", "link", "del", "tap1")
-    run = linux.run("reconcile").ok()
+    run = linux.run("reconcile")
     assert "missing route 10.200.0.4/30" in run.stdout
+    assert "Nodes refuse web-1, web-2, web-3, and carry the rest" in run.stdout
+    assert run.stats["fe1"]["failures"] == 0
+    assert run.stats["localhost"]["failures"] == 1
     assert set(linux.statuses().values()) == {"error"}
+    told = str(linux.run("status").ok().task("Instances that are not active")["msg"])
+    assert "web-2 (web): 10.200.0.4/30, on fe1: error (config.routes" in told
     lab.join("fe1", "tap1", "vm1", "eth1")
     good = [linux.instance("web-1"), linux.instance("web-2"), linux.instance("web-3")]
     linux.run("instance_created", shadownet_instances=good).ok()
