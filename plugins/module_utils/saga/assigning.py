@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The assigners in use: opened when an instance first asks for one, kept, one thread at a time."""
+"""The assigners in use: opened when an instance first asks for one, kept, each for one thread at a time."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ class Assigning:
         Args:
             given: assigners by name; others are opened without options.
         """
-        self._open = dict(given)
         self._lock = threading.Lock()
+        self._open = {name: (threading.Lock(), one) for name, one in given.items()}
 
     def ready(self, *names: str) -> None:
         """Opens ways to assign, so that one that cannot be had is found out before anything is changed.
@@ -34,31 +34,34 @@ class Assigning:
         Raises:
             InvalidInput: there is none of that name, or its options are missing.
         """
-        with self._lock:
-            for name in names:
-                if name != "none":
-                    self._named(name)
+        for name in names:
+            if name != "none":
+                self._named(name)
 
     def give(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner.give``."""
         if instance["assign"] != "none":
-            with self._lock:
-                self._named(instance["assign"]).give(instance)
+            lock, assigner = self._named(instance["assign"])
+            with lock:
+                assigner.give(instance)
 
     def take(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner.take``."""
         if instance["assign"] != "none":
-            with self._lock:
-                self._named(instance["assign"]).take(instance)
+            lock, assigner = self._named(instance["assign"])
+            with lock:
+                assigner.take(instance)
 
     def close(self) -> None:
         """Closes them all."""
         with self._lock:
-            for one in self._open.values():
-                one.close()
+            for lock, assigner in self._open.values():
+                with lock:
+                    assigner.close()
             self._open.clear()
 
-    def _named(self, name: str) -> Assigner:
-        if name not in self._open:
-            self._open[name] = open_assigner(name)
-        return self._open[name]
+    def _named(self, name: str) -> tuple[threading.Lock, Assigner]:
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = threading.Lock(), open_assigner(name)
+            return self._open[name]

@@ -25,7 +25,8 @@ class Settler:
                 several threads at once.
             background: have a thread. Without one, only ``settle`` pays.
             delay: seconds that a debt waits for others to come along.
-            rest: after each push the thread rests this many times as long as that took.
+            rest: after each push the thread rests this many times as long as that took; not after one that failed,
+                which as a rule only waited for an answer, and is tried again ever more seldom.
         """
         self._push = push
         self._background = background
@@ -112,7 +113,9 @@ class Settler:
                 node = self._ripe()[0]
             began = time.monotonic()
             with self._paying:
-                self._pay(node)
+                failed = self._pay(node)
+            if failed is not None:
+                continue
             rested = time.monotonic() + self._rest * (time.monotonic() - began)
             with self._changed:
                 while not self._closing and (left := rested - time.monotonic()) > 0:

@@ -5,12 +5,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 
 from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
-
-_STRIPES = 64
 
 
 class Turns:
@@ -38,11 +36,27 @@ class Turns:
 
 
 class Names:
-    """One lock a name, out of a fixed number of locks: some names share one."""
+    """A lock for each name that is in use: one that takes long keeps no other waiting."""
 
     def __init__(self) -> None:
-        self._locks = [threading.Lock() for _number in range(_STRIPES)]
+        self._lock = threading.Lock()
+        self._held: dict[str, tuple[threading.Lock, int]] = {}
 
-    def hold(self, name: str) -> AbstractContextManager[object]:
+    @contextmanager
+    def hold(self, name: str) -> Iterator[None]:
         """Keeps other threads from the same name for the length of a ``with``."""
-        return self._locks[hash(name) % _STRIPES]
+        own = self._count(name, 1)
+        try:
+            with own:
+                yield
+        finally:
+            self._count(name, -1)
+
+    def _count(self, name: str, more: int) -> threading.Lock:
+        with self._lock:
+            own, users = self._held.get(name) or (threading.Lock(), 0)
+            if users + more:
+                self._held[name] = own, users + more
+            else:
+                del self._held[name]
+            return own
