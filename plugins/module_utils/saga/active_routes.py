@@ -274,10 +274,16 @@ class ActiveRouteManager:
         node = str(item.node)
         # What moved, or is on its way out, may have another route of its prefix there; a full push sorts that out.
         plain = before is None or (before["status"] == PENDING and _way(before) == _way(moved.after or {}))
-        if not (plain and self._at_once(node, item, floors, present=True)):
-            self._push(node)
-            return self._now(item.name)
-        return moved.after or {}
+        if plain and self._at_once(node, item, floors, present=True) and not self._overtaken(item):
+            return moved.after or {}
+        self._push(node)
+        return self._now(item.name)
+
+    def _overtaken(self, item: Instance) -> bool:
+        """Whether another process moved or deleted it between our commit and our route, which then has to go."""
+        with self._ledger.snapshot() as transaction:
+            now = transaction.instance_named(item.name)
+        return now is None or not now.carried or (now.id, *_place(now)) != (item.id, *_place(item))
 
     def _deactivate(self, moved: MovedInstance, floors: list[Route]) -> None:
         item = moved.instance
@@ -331,6 +337,10 @@ class ActiveRouteManager:
             if item.status == ERROR:
                 raise NodeError(str(item.reason), node_said=item.reason, fix="Create it again when that is mended.")
             return shown(transaction, item)
+
+
+def _place(item: Instance) -> tuple[Any, ...]:
+    return item.block, item.node, item.interface, item.next_hop
 
 
 def _way(told: Mapping[str, Any]) -> tuple[Any, ...]:

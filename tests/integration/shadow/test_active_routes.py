@@ -276,6 +276,39 @@ def test_a_move_is_finished_though_a_newer_push_to_the_old_node_came_first(
     assert ("10.200.0.0", "tap1") not in routes(lab)
 
 
+@pytest.mark.parametrize("fate", ["moved", "deleted"])
+def test_a_route_that_comes_after_another_process_moved_or_deleted_the_instance_goes_at_once(
+    book: Book, lab: Lab, manager: ActiveRouteManager, monkeypatch: pytest.MonkeyPatch, fate: str
+) -> None:
+    lab.add("fe2")
+    lab.join("fe2", "tap1", "vm2", "eth9")
+    book.reserve(4, node="fe1" if fate == "deleted" else None)
+    manager.reconcile("fe1")
+    with (
+        book.ledger.again() as ledger,
+        ActiveRouteManager(ledger, lambda name: NetlinkTransport(lab.names[name]), background=False) as other,
+    ):
+        plain = NetlinkTransport.quick_route
+
+        def late(self: NetlinkTransport, *rest: Any) -> bool:
+            monkeypatch.setattr(NetlinkTransport, "quick_route", plain)
+            if fate == "moved":
+                other.created(vm("web-1", node="fe2"))
+            else:
+                other.deleted("web-1")
+            other.settle()
+            return plain(self, *rest)
+
+        monkeypatch.setattr(NetlinkTransport, "quick_route", late)
+        if fate == "moved":
+            assert manager.created(vm("web-1")).instance["node"] == "fe2"
+            assert ("10.200.0.0", "tap1") in routes(lab, "fe2")
+        else:
+            with pytest.raises(NodeError, match="deleted by somebody else"):
+                manager.created(vm("web-1"))
+        assert "10.200.0.0" not in dict(routes(lab))
+
+
 def test_a_node_that_cannot_be_reached_keeps_the_instance_pending_and_the_address_held(book: Book, lab: Lab) -> None:
     book.reserve(1)
     reachable: dict[str, str] = {}
