@@ -15,6 +15,7 @@ from .hold import refuse_held
 from .instance_lifecycle import MovedInstance, shown
 from .lifecycle import expire
 from .matching import profile_refused
+from .node_space import check_floors, check_prefix
 from .pools import named_pool
 from .strategies import STRATEGIES
 
@@ -40,7 +41,8 @@ def create(transaction: Transaction, request: InstanceRequest) -> Created:
 
     Raises:
         AllocationRefused: nothing is reserved and no provider pool has room, or ``dynamic`` forbids it.
-        Conflict: an instance of that name is of another workload.
+        Conflict: an instance of that name is of another workload, or its node carries the same prefix in another
+            routing domain.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
     refuse_held(transaction)
@@ -84,7 +86,7 @@ def _keep(transaction: Transaction, item: Instance, request: InstanceRequest) ->
             item.leaving, item.leaving_revision = carrier, transaction.next_revision(carrier)
         elif item.leaving == now:
             item.leaving, item.leaving_revision = None, 0
-        _push(transaction, item)
+        _push(transaction, item, request)
     after = shown(transaction, item)
     if after != before:
         item.updated_at = transaction.now
@@ -115,13 +117,14 @@ def _set_way(item: Instance, request: InstanceRequest) -> None:
     item.gateway, item.netns, item.instance_interface = request.gateway, request.netns, request.instance_interface
 
 
-def _push(transaction: Transaction, item: Instance) -> None:
+def _push(transaction: Transaction, item: Instance, request: InstanceRequest) -> None:
     if item.routed:
-        node = str(item.node)
+        node, pool, place = str(item.node), transaction.pool_of(item.pool_id), f"{request.parameter}.node"
+        check_prefix(transaction, node, pool, item.block, place)
         item.status = PENDING
         item.revision = transaction.next_revision(node)
-        if item.source == SHADOW:
-            transaction.add_floor(node, item.pool_id)
+        if item.source == SHADOW and transaction.add_floor(node, item.pool_id):
+            check_floors(transaction, node, pool, place)
     else:
         item.status, item.revision = (ACTIVE if item.leaving is None else PENDING), 0
 
@@ -236,7 +239,7 @@ def _store(
         updated_at=transaction.now,
     )
     _set_way(item, request)
-    _push(transaction, item)
+    _push(transaction, item, request)
     transaction.save_instance(item)
     if fresh:
         transaction.occupy(pool, block, "instance", holder_id=item.id)

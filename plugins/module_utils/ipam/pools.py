@@ -15,6 +15,7 @@ from ..model.errors import Conflict, InvalidInput, NotFound
 from ..model.pool import DEFAULT_QUARANTINE, DEFAULT_ROUTING_DOMAIN, GATEWAYS, KINDS, STRATEGIES, Block, Pool
 from ..model.units import format_duration, format_rate, parse_duration, parse_rate
 from .lifecycle import expire
+from .node_space import check_floors
 from .parsing import (
     check_distinct,
     check_name,
@@ -296,6 +297,8 @@ def _lay_out(transaction: Transaction, pool: Pool, place: str) -> None:
             fix="Keep the prefixes that cover what is in use, or release it first.",
         )
     _check_floors(transaction, pool, held, place)
+    for node in transaction.floored_nodes(pool.id):
+        check_floors(transaction, node, pool, f"{place}.prefixes")
     # The old prefixes go first: a pool may grow over its own.
     own, pool.prefixes = pool.prefixes, []
     transaction.set_prefixes(pool)

@@ -13,6 +13,7 @@ from ..model.pool import FAMILY_BITS, Block
 from ..model.reservation import RESERVED, Reservation, ReservationRequest, Reserved
 from .hold import refuse_held
 from .lifecycle import expire
+from .node_space import check_floors
 from .reserve_space import Caps, find_space
 from .reserved import Outcome, drop, end, show, told, touch
 
@@ -36,7 +37,8 @@ def reserve(
 
     Raises:
         AllocationRefused: the shadow pools cannot serve one; it says for every pool why.
-        Conflict: a reservation of that name is of another workload, size, family or place.
+        Conflict: a reservation of that name is of another workload, size, family or place, or its node carries
+            something in another routing domain that overlaps a floor.
         InvalidInput: all that is asked for is past, or nothing is asked for and everything else would end.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
@@ -157,6 +159,8 @@ class _Draft:
         size = 1 << (FAMILY_BITS[item.family] - item.prefix_length)
         new: list[Reserved] = []
         for pool, found in find_space(transaction, item, held, self._request, caps):
+            if item.node is not None and transaction.add_floor(item.node, pool.id):
+                check_floors(transaction, item.node, pool, f"{self._request.parameter}.node")
             starts = [start for block in sorted(found) for start in range(block.start, block.last + 1, size)]
             new += [
                 Reserved(item.id, next(ordinals), pool.id, Block(item.family, start, item.prefix_length), None)

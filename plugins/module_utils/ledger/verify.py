@@ -88,6 +88,19 @@ LEFT JOIN subnet ON subnet.pool_id = pool.id GROUP BY pool.id, pool.name, pool.b
 HAVING pool.bandwidth_used <> COALESCE(SUM(subnet.bandwidth), 0)
 """
 
+_CARRIED = """
+SELECT node, occupied.family, occupied.start, occupied.last, occupied.routing_domain_id FROM (
+    SELECT node, pool_id, family, start FROM subnet
+    UNION ALL SELECT node, pool_id, family, start FROM instance WHERE interface IS NOT NULL OR next_hop IS NOT NULL
+    UNION ALL SELECT leaving, pool_id, family, start FROM instance
+) AS carried JOIN pool ON pool.id = carried.pool_id JOIN occupied
+ON occupied.routing_domain_id = pool.routing_domain_id AND occupied.family = carried.family
+    AND occupied.start = carried.start
+WHERE node IS NOT NULL
+UNION ALL SELECT node, family, start, last, routing_domain_id FROM floor JOIN pool_prefix USING (pool_id)
+ORDER BY 1, 2, 3
+"""
+
 
 def verify(store: Store, transaction: Transaction) -> list[str]:
     """Compares everything in the ledger with everything else; reads all of it, changes nothing.
@@ -134,7 +147,23 @@ def verify(store: Store, transaction: Transaction) -> list[str]:
         f"pool {name} counts {counted} bit/s as handed out, its subnets have {real}"
         for name, counted, real in store.execute(_BANDWIDTH)
     ]
+    if len(transaction.routing_domains()) > 1:
+        problems += _node_problems(store)
     return problems[:MOST_PROBLEMS]
+
+
+def _node_problems(store: Store) -> Iterator[str]:
+    """What one node carries of several routing domains, though it has one routing table; once for each node."""
+    place: tuple[str, int] | None = None
+    told: set[str] = set()
+    ends: dict[int, bytes] = {}
+    for node, family, start, last, domain in store.execute(_CARRIED):
+        if place != (node, family):
+            place, ends = (node, family), {}
+        if node not in told and any(end >= start for other, end in ends.items() if other != domain):
+            told.add(node)
+            yield f"node {node} carries space at {format_address(family, unpack(start))} in two routing domains"
+        ends[domain] = max(last, ends.get(domain, b""))
 
 
 def _counting_problems(store: Store, now: int) -> Iterator[str]:
