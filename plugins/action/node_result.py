@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..module_utils.ipam.instance_lifecycle import retry
 from ..module_utils.ipam.lifecycle import node_result
 from ..module_utils.ipam.views import show_subnet
 from ..module_utils.ledger.ledger import Ledger
@@ -24,6 +25,11 @@ class ActionModule(LedgerAction):
         changes: list[dict[str, Any]] = []
         changed = False
         with ledger.transaction(actor, check=check) as transaction:
+            if options["retry"] is not None:
+                retried = retry(transaction, options["node"]) if options["retry"] else []
+                instances = [one.after for one in retried if one.after is not None]
+                changes = [{"name": one.instance.name, "before": one.before, "after": one.after} for one in retried]
+                return {"changed": bool(retried), "subnets": [], "instances": instances, "diff": changes_diff(changes)}
             for result in [options] if options["results"] is None else options["results"]:
                 answer = node_result(
                     transaction,

@@ -11,7 +11,7 @@ from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
 from ..model.pool import FAMILY_BITS, Block
 from ..model.reservation import RESERVED, RESTING, Instance
-from ..model.subnet import ACTIVE, ERROR, RELEASING
+from ..model.subnet import ACTIVE, ERROR, PENDING, RELEASING
 from .hold import refuse_held
 from .reserved import kept
 from .space import give_back
@@ -117,7 +117,7 @@ def settle_instances(transaction: Transaction, node: str, revision: int, ok: boo
 
 def set_aside(transaction: Transaction, node: str, prefixes: Sequence[str], reason: str) -> list[MovedInstance]:
     """Takes instances out of a node's configuration, because it refused their routes: one bad interface must not keep
-    all the others waiting. They come back when they are created again.
+    all the others waiting. They come back when they are created again, or by ``retry``.
 
     Args:
         prefixes: destinations of the routes that it refused. What is no instance's is left alone.
@@ -130,6 +130,24 @@ def set_aside(transaction: Transaction, node: str, prefixes: Sequence[str], reas
             item.status, item.reason = ERROR, reason
             item.revision = transaction.next_revision(node)
             moved.append(_changed(transaction, item, before, "instance.failed"))
+    return moved
+
+
+def retry(transaction: Transaction, node: str) -> list[MovedInstance]:
+    """Takes instances that a node refused (``set_aside``) back into its configuration: what was wrong, a link that was
+    down or an interface that was missing, may be mended. The next push finds out, and sets aside what is not.
+
+    Raises:
+        LedgerHeld: the ledger was restored, and not yet reconciled.
+    """
+    refuse_held(transaction)
+    moved = []
+    for item in transaction.instances("node = ? AND wanted = 1 AND status = ?", (node, ERROR)):
+        if item.routed:
+            before = shown(transaction, item)
+            item.status = PENDING
+            item.revision = transaction.next_revision(node)
+            moved.append(_changed(transaction, item, before, "instance.retried"))
     return moved
 
 

@@ -104,7 +104,7 @@ class Instance:
         leaving_revision: revision of that node's configuration that first is without it.
         wanted: False from its deletion on.
         reason: the node's words, where it refused. With status ``error`` it refused this instance, which is then no
-            longer part of the node's configuration until it is created again.
+            longer part of the node's configuration until it is created again, or the node is reconciled.
         revision: revision of the node's configuration that first contains it as it is now.
     """
 

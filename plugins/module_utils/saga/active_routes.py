@@ -16,7 +16,7 @@ from typing import Any
 
 from ..frontend.transport import Transport
 from ..ipam.hold import refuse_held
-from ..ipam.instance_lifecycle import MovedInstance, delete, set_aside, shown
+from ..ipam.instance_lifecycle import MovedInstance, delete, retry, set_aside, shown
 from ..ipam.instances import Created, create
 from ..ipam.shadow_routes import active_route, floors_of
 from ..ledger.ledger import Ledger
@@ -159,7 +159,8 @@ class ActiveRouteManager:
     # -- nodes
 
     def reconcile(self, node: str) -> NodePush:
-        """Brings a node to what the ledger wants, and gives its instances their addresses again.
+        """Brings a node to what the ledger wants, and gives its instances their addresses again. What the node refused
+        earlier is tried again.
 
         For the start of the process, and for after whatever may have changed the node: link down and up, a restart.
 
@@ -167,6 +168,8 @@ class ActiveRouteManager:
             ShadownetError: see ``push_node``; or, after all others were given theirs, what ``Assigner.give`` said of
                 the first instance that could not be given its address.
         """
+        with self._ledger.transaction(self._actor) as transaction:
+            retry(transaction, node)
         done = self._push(node)
         with self._ledger.snapshot() as transaction:
             items = transaction.instances("node = ? AND wanted = 1 AND assign <> 'none'", (node,))

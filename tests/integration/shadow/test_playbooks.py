@@ -191,6 +191,8 @@ def test_one_bad_interface_keeps_no_other_waiting(linux: Site, lab: Lab) -> None
     told = str(linux.run("status").ok().task("Instances that are not active")["msg"])
     assert "web-2 (web): 10.200.0.4/30, on fe1: error (config.routes" in told
     lab.join("fe1", "tap1", "vm1", "eth1")
+    assert "Nodes refuse web-1, web-3, and carry the rest" in linux.run("reconcile").stdout
+    assert linux.statuses() == {"web-1": "error", "web-2": "active", "web-3": "error"}
     good = [linux.instance("web-1"), linux.instance("web-2"), linux.instance("web-3")]
     linux.run("instance_created", shadownet_instances=good).ok()
     assert set(linux.statuses().values()) == {"active"}

@@ -3,16 +3,31 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
+from ansible_collections.shadownet.ipam.plugins.module_utils.saga.node_push import push_node
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab
 
 from .book import Book
 from .test_active_routes import STANDING, routes, vm
 
 pytestmark = pytest.mark.netns
+
+
+class Counted(NetlinkTransport):
+    """Counts pushes."""
+
+    pushes = 0
+
+    def prepare(self, desired: NodeConfig, parameter: str = "config") -> NodeConfig:
+        self.pushes += 1
+        return super().prepare(desired, parameter)
 
 
 @pytest.mark.parametrize("bad", ["tap-customer-0017", "a/b"])
@@ -36,3 +51,25 @@ def test_a_name_that_is_too_long_gets_no_route_by_another_interface(
     assert routes(lab) == sorted(STANDING)
     manager.settle()
     assert book.statuses() == {"web-1": "error"}
+
+
+def test_reconcile_brings_all_back_that_stopped_with_a_link(book: Book, lab: Lab, manager: ActiveRouteManager) -> None:
+    book.reserve(300, node="fe1")
+    manager.reconcile("fe1")
+    for number in range(280):
+        manager.created(vm(f"web-{number}"))
+    manager.settle()
+    lab.run("fe1", "ip", "link", "set", "tap1", "down")
+    told = Counted(lab.names["fe1"])
+    with closing(told):
+        push_node(book.ledger, "fe1", told)
+    assert told.pushes == 2, "one that is refused, and one without all that was refused"
+    manager.created(vm("other", "tap2"))
+    manager.reconcile("fe1")
+    statuses = book.statuses()
+    assert statuses.pop("other") == "active"
+    assert set(statuses.values()) == {"error"}, "the link is still down"
+    lab.run("fe1", "ip", "link", "set", "tap1", "up")
+    manager.reconcile("fe1")
+    assert set(book.statuses().values()) == {"active"}
+    book.check_agreement("fe1", NetlinkTransport(lab.names["fe1"]))

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_lifecycle import retry
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reserved import told_prefixes
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import (
     AllocationRefused,
@@ -254,6 +255,24 @@ def test_what_a_node_refuses_is_set_aside_alone_until_it_is_created_again(shadow
     shadow.answer("fe1", desired.node.revision, False, "unreachable")
     assert shadow.desired("fe1").instances[0]["status"] == "pending"
     assert shadow.desired("fe1").instances[0]["reason"] == "unreachable"
+
+
+def test_what_a_node_refused_is_tried_again(shadow: Desk) -> None:
+    shadow.reserve(web(2))
+    for name in ("web-1", "web-2"):
+        shadow.create(name, node="fe1", interface="tap1")
+    refused = shadow.desired("fe1")
+    shadow.answer("fe1", refused.node.revision, False, "no tap1", ["10.200.0.0/32"])
+    for node, names in (("fe2", []), ("fe1", ["web-1"]), ("fe1", [])):
+        with shadow.ledger.transaction("test") as transaction:
+            moved = retry(transaction, node)
+        assert [one.instance.name for one in moved] == names
+    desired = shadow.desired("fe1")
+    assert desired.config == refused.config
+    assert [one["status"] for one in desired.instances] == ["pending", "pending"]
+    late = shadow.answer("fe1", refused.node.revision)
+    assert [one.instance.name for one in late.instances] == ["web-2"], "that push went without web-1"
+    assert [one.instance.name for one in shadow.answer("fe1", desired.node.revision).instances] == ["web-1"]
 
 
 def test_a_lending_pool_gives_free_space_then_what_is_least_certain_and_begins_last(desk: Desk) -> None:
