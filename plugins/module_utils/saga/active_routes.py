@@ -113,7 +113,7 @@ class ActiveRouteManager:
             item, moved = made.instance, made.moved
             # Before the route: a packet that finds the route and no host there makes the node's kernel wait a second
             # before it asks for the host again.
-            self._assigning.give(moved.after or {})
+            self._give(moved.after or {})
             steps.done("assign")
             now = moved.after or {}
             if item.leaving is not None:
@@ -142,12 +142,7 @@ class ActiveRouteManager:
                 before = None if found is None else shown(transaction, found)
             if before is None:
                 return Deactivation(name, None, False, steps.milliseconds)
-            self._assigning.take(before)
-            steps.done("assign")
-            with self._ledger.transaction(self._actor) as transaction:
-                moved = delete(transaction, name)
-                floors = [] if moved is None else floors_of(transaction, moved.instance)
-            steps.done("ledger")
+            moved, floors = self._leave_ledger(name, before, steps)
             if moved is None:
                 return Deactivation(name, None, False, steps.milliseconds)
             if moved.after is not None and moved.instance.status == RELEASING:
@@ -255,22 +250,60 @@ class ActiveRouteManager:
 
         What the instance had by another way is taken before the ledger forgets that way: nobody could take it later.
         """
-        taken: Mapping[str, Any] | None = None
+        taken: Mapping[str, Any] = {}
         while True:
             try:
                 with self._ledger.transaction(self._actor) as transaction:
                     made = create(transaction, request)
                     before, after = made.moved.before, made.moved.after
-                    if before and after and not same_way(before, after) and not (taken and same_way(before, taken)):
+                    if before and after and not same_way(before, after) and not same_way(before, taken):
                         raise _TakeFirst(before)
                     floors = floors_of(transaction, made.instance)
                 steps.done("ledger")
-                return made, floors
             except _TakeFirst as found:
                 steps.done("ledger")
                 taken = found.before
                 self._assigning.take(taken)
                 steps.done("assign")
+                continue
+            if taken:
+                # Another process that had made the same way its own may have given it only after it was taken.
+                self._assigning.take(taken)
+            return made, floors
+
+    def _leave_ledger(
+        self, name: str, taken: Mapping[str, Any], steps: Steps
+    ) -> tuple[MovedInstance | None, list[Route]]:
+        """The ledger's step of a deletion, after the address was taken where the ledger has it.
+
+        Args:
+            taken: the instance, as the ledger had it a moment ago.
+        """
+        while True:
+            self._assigning.take(taken)
+            steps.done("assign")
+            try:
+                with self._ledger.transaction(self._actor) as transaction:
+                    moved = delete(transaction, name)
+                    if moved is not None and moved.before and not same_way(moved.before, taken):
+                        raise _TakeFirst(moved.before)
+                    floors = [] if moved is None else floors_of(transaction, moved.instance)
+                steps.done("ledger")
+                return moved, floors
+            except _TakeFirst as found:
+                taken = found.before
+                steps.done("ledger")
+
+    def _give(self, instance: Mapping[str, Any]) -> None:
+        """Gives an instance its address, and takes it back if meanwhile another process moved or deleted it."""
+        if instance["assign"] == "none":
+            return
+        self._assigning.give(instance)
+        with self._ledger.snapshot() as transaction:
+            item = transaction.instance_named(instance["name"])
+            now = shown(transaction, item) if item is not None and item.wanted else {}
+        if not same_way(now, instance):
+            self._assigning.take(instance)
 
     def _activate(self, moved: MovedInstance, floors: list[Route]) -> dict[str, Any]:
         item, before = moved.instance, moved.before

@@ -14,7 +14,7 @@ _CONCERNED = ("assign", "address", "prefix_length", "mac", "gateway", "netns", "
 
 def same_way(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
     """Whether both have the same address in the same place, by the same way to assign."""
-    return all(one[key] == other[key] for key in _CONCERNED)
+    return all(one.get(key) == other.get(key) for key in _CONCERNED)
 
 
 class Assigning:
