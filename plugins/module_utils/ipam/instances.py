@@ -18,9 +18,13 @@ from .matching import profile_refused
 from .node_space import check_floors, check_prefix
 from .pools import named_pool
 from .strategies import STRATEGIES
+from .usage_reasons import reason_weight
 
 UNEXPECTED = "unexpected_scaling"
 """Kind of the audit event of an instance that no reservation served."""
+
+MOST_TOLD = 20
+"""Reservations that such an event lists, those that came nearest to serving; it says how many there are."""
 
 
 class Created(NamedTuple):
@@ -57,10 +61,10 @@ def create(transaction: Transaction, request: InstanceRequest) -> Created:
     if mapped is not None:
         pool = transaction.pool_of(mapped.pool_id)
         return Created(_store(transaction, request, pool, mapped.block, mapped), None)
-    pool, block = _dynamic(transaction, request, missed)
+    pool, block = _dynamic(transaction, request, missed.words)
     created = _store(transaction, request, pool, block, fresh=True)
     _tell(transaction, request, created.instance, missed)
-    return Created(created, missed)
+    return Created(created, missed.words)
 
 
 # What is there already
@@ -132,26 +136,47 @@ def _push(transaction: Transaction, item: Instance, request: InstanceRequest) ->
 # Reservations
 
 
-def _reserved(transaction: Transaction, request: InstanceRequest) -> tuple[Reserved | None, str]:
+class _Missed(NamedTuple):
+    """Why the reservations of a workload did not serve: those that came nearest, and how many there are in all."""
+
+    nearest: list[tuple[Reservation, str]]
+    standing: int
+
+    @property
+    def words(self) -> str:
+        """As ``usage_reasons.reason_kind`` reads it."""
+        if not self.standing:
+            return "none: nothing is reserved for this workload"
+        told = "; ".join(f"{item.name}: {reason}" for item, reason in self.nearest)
+        more = self.standing - len(self.nearest)
+        return f"{told}; and {more} more" if more else told
+
+
+def _reserved(transaction: Transaction, request: InstanceRequest) -> tuple[Reserved | None, _Missed]:
     """The reserved prefix, by the instance's name and then by its workload; and why there is none."""
     for mapped in transaction.reserved_for(request.name):
         found = transaction.reservations("id = ?", (mapped.reservation_id,))[0]
         fits = found.workload == request.workload and _why_not(transaction, found, request) is None
         if mapped.state == RESERVED and fits:
-            return mapped, ""
+            return mapped, _Missed([], 0)
     reasons = []
-    for item in transaction.reservations("workload = ?", (request.workload,), "starts_at, id"):
+    for item in transaction.reservations(
+        "workload = ? AND expires_at > ?", (request.workload, transaction.now), "starts_at, id"
+    ):
         reason = _why_not(transaction, item, request)
         if reason is None:
             first = transaction.first_reserved(item.id)
             if first is not None:
-                return first, ""
+                return first, _Missed([], 0)
             reason = "exhausted: every prefix has an instance, or rests after one"
-        reasons.append(f"{item.name}: {reason}")
-    return None, "; ".join(reasons) or "none: nothing is reserved for this workload"
+        reasons.append((item, reason))
+    return None, _Missed(sorted(reasons, key=lambda one: reason_weight(one[1]))[:MOST_TOLD], len(reasons))
 
 
 def _why_not(transaction: Transaction, item: Reservation, request: InstanceRequest) -> str | None:
+    if item.expires_at <= transaction.now:
+        # A call moves on only so much of what ran out.
+        return f"expired: it ended at {format_time(item.expires_at)}"
     if item.starts_at > transaction.now:
         return f"not begun: it begins at {format_time(item.starts_at)}"
     for option in ("node", "location", "security_profile"):
@@ -252,17 +277,17 @@ def _store(
     return MovedInstance(item, None, after)
 
 
-def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, missed: str) -> None:
+def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, missed: _Missed) -> None:
     """What the forecaster learns from: who came, when, what was reserved for that workload, and why that missed."""
-    counts = transaction.count_reserved()
-    standing = transaction.reservations("workload = ?", (request.workload,), "starts_at, id")
+    counts = transaction.count_reserved([one.id for one, _reason in missed.nearest])
     told = {
         "instance": item.name,
         "workload": item.workload,
         "location": item.location,
         "security_profile": item.security_profile,
         "node": item.node,
-        "reason": missed,
+        "reason": missed.words,
+        "standing": missed.standing,
         "reservations": [
             {
                 "name": one.name,
@@ -271,7 +296,7 @@ def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, mi
                 "expires_at": format_time(one.expires_at),
                 **counts.get(one.id, {}),
             }
-            for one in standing
+            for one, _reason in missed.nearest
         ],
     }
     transaction.event(UNEXPECTED, "workload", request.workload, None, to_json(told))

@@ -23,12 +23,17 @@ _WORDS = {
 }
 
 
+def reason_weight(reason: str) -> int:
+    """Of the reason of one reservation, ``WORD: explanation``: the less, the nearer it came to serving."""
+    return KINDS.index(_WORDS.get(reason.partition(":")[0], OTHER))
+
+
 def reason_kind(text: str, names: Sequence[str]) -> str:
     """The word for a reason of the event ``unexpected_scaling``.
 
     Args:
-        text: ``NAME: WORD: explanation`` for each reservation of the workload, joined by semicolons, or
-            ``none: explanation``.
+        text: ``NAME: WORD: explanation`` for each reservation that is listed, joined by semicolons, and how many more
+            there are; or ``none: explanation``.
         names: of these reservations, in that order. A name may contain anything, so it is not searched for but
             expected.
     """

@@ -152,6 +152,7 @@ class Shadow:
 
     def __init__(self, store: Store) -> None:
         self._store = store
+        self._held: dict[int, int] = {}
 
     # -- reservations
 
@@ -181,6 +182,7 @@ class Shadow:
 
     def delete_reservation(self, item: Reservation) -> None:
         """Removes a reservation, with its mapping; the address space is the caller's."""
+        self._held.pop(item.id, None)
         self._store.execute("DELETE FROM reserved WHERE reservation_id = ?", (item.id,))
         self._store.execute(
             "UPDATE instance SET reservation_id = NULL, ordinal = NULL WHERE reservation_id = ?", (item.id,)
@@ -240,23 +242,35 @@ class Shadow:
     def holds_too_much(self, reservation_id: int) -> bool:
         """Whether a reservation has more prefixes than it is meant to: it was made smaller while they were in use."""
         row = self._store.execute(
-            "SELECT instances < (SELECT COUNT(*) FROM reserved WHERE reservation_id = reservation.id) "
-            "FROM reservation WHERE id = ?",
-            (reservation_id,),
+            "SELECT instances, EXISTS (SELECT 1 FROM reserved WHERE reservation_id = reservation.id AND state = ?), "
+            "(SELECT MAX(ordinal) FROM reserved WHERE reservation_id = reservation.id) FROM reservation WHERE id = ?",
+            (RESERVED, reservation_id),
         ).fetchone()
-        return row is None or bool(row[0])
+        if row is None:
+            return True
+        instances, idle, last = row
+        # What is too much and idle is given up at once, and ordinals differ: in most cases nothing is to be counted.
+        if idle or last is None or last < instances:
+            return False
+        if reservation_id not in self._held:
+            counted = self._store.execute("SELECT COUNT(*) FROM reserved WHERE reservation_id = ?", (reservation_id,))
+            self._held[reservation_id] = counted.fetchone()[0]
+        return bool(instances < self._held[reservation_id])
 
-    def count_reserved(self) -> dict[int, dict[str, int]]:
-        """Number of prefixes by reservation and state."""
+    def count_reserved(self, reservation_ids: Sequence[int]) -> dict[int, dict[str, int]]:
+        """Number of prefixes of these reservations by reservation and state."""
         found: dict[int, dict[str, int]] = {}
         for number, state, count in self._store.execute(
-            "SELECT reservation_id, state, COUNT(*) FROM reserved GROUP BY reservation_id, state"
+            "SELECT reservation_id, state, COUNT(*) FROM reserved "
+            f"WHERE reservation_id IN ({', '.join('?' * len(reservation_ids))}) GROUP BY reservation_id, state",
+            tuple(reservation_ids),
         ):
             found.setdefault(number, {})[state] = count
         return found
 
     def add_reserved(self, items: Iterable[Reserved]) -> None:
         """Stores new prefixes of reservations."""
+        self._held.clear()
         self._store.executemany(
             f"INSERT INTO reserved ({_RESERVED}) VALUES ({_marks(_RESERVED)})",
             [
@@ -290,6 +304,10 @@ class Shadow:
 
     def drop_reserved(self, items: Iterable[Reserved]) -> None:
         """Forgets prefixes of reservations; the address space is the caller's."""
+        items = list(items)
+        for item in items:
+            if item.reservation_id in self._held:
+                self._held[item.reservation_id] -= 1
         self._store.executemany(
             "DELETE FROM reserved WHERE reservation_id = ? AND ordinal = ?",
             [(item.reservation_id, item.ordinal) for item in items],

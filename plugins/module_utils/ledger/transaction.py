@@ -69,6 +69,7 @@ class Transaction(Records, Shadow, TrafficRecords):
 
     def __init__(self, store: Store, actor: str, seconds: float) -> None:
         super().__init__(store)
+        Shadow.__init__(self, store)
         self._actor = actor
         self._pools: dict[str, Pool] | None = None
         self._domains: set[int] | None = None

@@ -39,7 +39,8 @@ SELECT kind, holder_id FROM occupied WHERE
         AND instance.start = occupied.start AND instance.prefix_length = occupied.prefix_length))
     OR (kind = 'reservation' AND NOT EXISTS (
         SELECT 1 FROM reserved WHERE reservation_id = holder_id AND reserved.pool_id = occupied.pool_id
-        AND reserved.start = occupied.start AND reserved.prefix_length = occupied.prefix_length
+        AND reserved.family = occupied.family AND reserved.start = occupied.start
+        AND reserved.prefix_length = occupied.prefix_length
         AND state = 'reserved'))
 LIMIT 20
 """
@@ -58,17 +59,23 @@ LIMIT 20
 
 _ACTIVE = """
 SELECT reservation.name, reserved.ordinal FROM reserved JOIN reservation ON reservation.id = reserved.reservation_id
-LEFT JOIN instance ON instance.reservation_id = reserved.reservation_id AND instance.ordinal = reserved.ordinal
-WHERE (state = 'active') <> (instance.id IS NOT NULL) OR instance.pool_id <> reserved.pool_id
-    OR instance.start <> reserved.start OR instance.workload <> reservation.workload
+JOIN pool ON pool.id = reserved.pool_id
+LEFT JOIN occupied ON occupied.routing_domain_id = pool.routing_domain_id AND occupied.kind = 'instance'
+    AND occupied.family = reserved.family AND occupied.start = reserved.start
+LEFT JOIN instance ON instance.id = occupied.holder_id
+WHERE (state = 'active') <> (instance.id IS NOT NULL) OR (instance.id IS NOT NULL AND (
+    COALESCE(instance.reservation_id, 0) <> reserved.reservation_id
+    OR COALESCE(instance.ordinal, -1) <> reserved.ordinal OR instance.workload <> reservation.workload))
 LIMIT 20
 """
+# By the address, which has an index: a search by reservation alone looks at all that it has for each of them.
 
 _ASTRAY = """
 SELECT name FROM instance WHERE (reservation_id IS NULL) <> (ordinal IS NULL)
     OR (reservation_id IS NOT NULL AND NOT EXISTS (
         SELECT 1 FROM reserved WHERE reserved.reservation_id = instance.reservation_id
-        AND reserved.ordinal = instance.ordinal))
+        AND reserved.ordinal = instance.ordinal AND reserved.pool_id = instance.pool_id
+        AND reserved.family = instance.family AND reserved.start = instance.start))
 LIMIT 20
 """
 
