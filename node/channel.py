@@ -210,7 +210,7 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
     def _explain(self, reason: str) -> None:
         """Tells a client that has not got as far as rpc-errors why its session ends: SSH clients show what comes on
         the channel's standard error."""
-        text = reason.encode("unicode_escape").decode("ascii")[:_LONGEST_WORDS]
+        text = ascii(reason)[1:-1][:_LONGEST_WORDS]  # a codec could not be loaded any more in here
         with suppress(OSError):
             if self._channel is not None:
                 self._channel.write_stderr(f"shadownet-node: {text}\n".encode())

@@ -111,7 +111,7 @@ class EngineSession:
             self._engine.statistics.in_bad_hellos += 1
             self.end_reason = f"the hello was refused: {found}"
             # The client's own words are among it: they must not forge a line.
-            said = self.end_reason.encode("unicode_escape").decode("ascii")[:_LONGEST_WORDS]
+            said = ascii(self.end_reason)[1:-1][:_LONGEST_WORDS]
             who = f"user '{self.facts.user.name}' from {self.facts.peer.source_host}"
             _LOG.warning("session %d of %s ends: %s", self.session_id, who, said)
             await self.finish("bad-hello")

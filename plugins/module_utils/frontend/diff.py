@@ -9,7 +9,6 @@ from typing import Any
 
 from ..model.node_config import Interface, NodeConfig, Route
 from .change import Change
-from .route_order import in_order
 from .target import target
 
 _STRICT = ("type", "vlan_id", "vni", "parent", "local", "remote")
@@ -241,7 +240,7 @@ def _routes(have: Iterable[Route], want: Iterable[Route], gone: set[str]) -> tup
             _replace_route(old, route, gone, out, come)
     for left in standing.values():
         out += [_route_gone(one) for one in left]
-    return out, in_order(come)
+    return out, come
 
 
 def _replace_route(old: list[Route], route: Route, gone: set[str], out: list[Change], come: list[Change]) -> None:

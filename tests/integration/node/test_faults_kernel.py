@@ -164,21 +164,21 @@ def test_a_route_follows_when_the_address_moves_or_changes(node: FrontNode) -> N
 def test_a_bridge_that_carries_what_is_not_ours_is_not_deleted(node: FrontNode) -> None:
     node.start()
     commit(node, interfaces(bridge("sn1", "10.5.0.1/24")) + static(HOLE))
-    node.lab.run("node", *"ip link set c1 master sn1".split())
+    node.lab.run("node", *"ip address add 10.77.1.1/24 dev sn1".split())
     found = refused(node, static(HOLE))
-    assert b"cannot be removed: it carries what is not ours and would be lost, port c1." in found
+    assert b"cannot be removed: it carries what is not ours and would be lost, address 10.77.1.1/24." in found
     assert b"interface[" in found
     # Neither does the end of a confirmed commit that had made it.
     commit(node, interfaces(bridge("sn1", "10.5.0.1/24"), bridge("sn2")) + static(HOLE), CONFIRMED)
-    node.lab.run("node", *"ip link set c1 master sn2".split())
+    node.lab.run("node", *"ip address add 10.77.2.1/24 dev sn2".split())
     with Wire(node) as client:
         ok(client.rpc("<cancel-commit><persist-id>x</persist-id></cancel-commit>"))
-    assert "master sn2" in node.lab.run("node", *"ip link show c1".split())
+    assert "10.77.2.1/24" in node.lab.run("node", *"ip address show dev sn2".split())
     assert b"sn2" not in running(node)
     (line,) = node.audit("operation", operation="cancel")
     assert line["outcome"] == "not-applied"
     assert "carries what is not ours" in line["message"]
-    node.lab.run("node", *"ip link set c1 nomaster".split())
+    node.lab.run("node", *"ip address del 10.77.2.1/24 dev sn2".split())
     wait_for(lambda: "sn2" not in node.lab.run("node", "ip", "-br", "link"), 20, "the next try")
 
 

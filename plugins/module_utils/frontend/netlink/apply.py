@@ -10,6 +10,7 @@ from typing import Any
 from ...model.errors import NodeError, RollbackFailed
 from ...model.node_config import NodeConfig
 from ..change import Change
+from ..route_order import in_order
 from ..wording import some
 from . import access, addresses, guests, links, nft_table, routes, shaping, snapshot
 from .links import Link
@@ -63,11 +64,13 @@ class Run:
         }
 
     def all(self, changes: Sequence[Change]) -> Undo:
-        """Applies all changes in their order; links that go without leaving their place to another go last.
+        """Applies all changes in their order; links that go without leaving their place to another go last, and each
+        route comes after those that its gateway is reached over.
 
         Raises:
             NodeError, RollbackFailed: see ``Transport.apply``.
         """
+        changes = _routes_in_order(changes)
         try:
             self._going = {one.key for one in changes if one.kind == "interface" and one.op == "remove"}
             coming = [one.after for one in changes if one.kind == "interface" and one.op == "add" and one.after]
@@ -484,3 +487,12 @@ def _group(change: Change) -> str:
     if change.kind == "route":
         return "route"
     return "access" if change.kind in ("access_list", "attachment") else "single"
+
+
+def _routes_in_order(changes: Sequence[Change]) -> list[Change]:
+    """The same, with the routes that come in such an order; all else stays in its place."""
+    found = list(changes)
+    places = [at for at, change in enumerate(found) if change.kind == "route" and change.after is not None]
+    for at, change in zip(places, in_order([found[at] for at in places]), strict=True):
+        found[at] = change
+    return found
