@@ -134,7 +134,7 @@ def _allocate(transaction: Transaction, request: Request, known: _Known, suited:
         if known.expire() and (block := _find(transaction, pool, request)) is not None:
             return _store(transaction, request, pool, block)
         refusals.append((pool.name, _no_room(transaction, pool, request)))
-    lent, more = borrow(transaction, request, pools, _find)
+    lent, more = borrow(transaction, request, pools, _find, wanted_length)
     if lent is not None:
         return _store(transaction, request, *lent)
     refusals = [item for item in refusals if item[0] not in dict(more)] + more

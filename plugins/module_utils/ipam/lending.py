@@ -7,17 +7,18 @@ from collections.abc import Callable, Sequence
 
 from ..ledger.rows import to_json
 from ..ledger.transaction import Transaction
-from ..model.pool import Block, Pool
+from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.reservation import RESERVED, Reservation, Reserved
 from ..model.subnet import Request
 from .matching import bandwidth_refused, place_refused
 from .reserved import blocks, finish, show, told, touch
 
 Find = Callable[[Transaction, Pool, Request], "Block | None"]
+Length = Callable[[Pool, Request], int]
 
 
 def borrow(
-    transaction: Transaction, request: Request, pools: Sequence[Pool], find: Find
+    transaction: Transaction, request: Request, pools: Sequence[Pool], find: Find, length: Length
 ) -> tuple[tuple[Pool, Block] | None, list[tuple[str, str]]]:
     """Space of a shadow pool that lends: free space of any first, then what is reserved and no instance has.
 
@@ -28,6 +29,7 @@ def borrow(
     Args:
         pools: that the request may mean.
         find: takes a block for a request out of a pool's free space.
+        length: prefix length that a request comes to in a pool.
 
     Returns:
         Pool and block, or None; and for every lending pool why not.
@@ -46,7 +48,8 @@ def borrow(
         block = find(transaction, pool, request)
         if block is not None:
             return (pool, block), refusals
-    found = _reclaim(transaction, request, fitting, find)
+    possible = [pool for pool in fitting if _could_fit(transaction, request, pool, length(pool, request))]
+    found = _reclaim(transaction, request, possible, find)
     if found is None:
         refusals += [(pool.name, "no room: it lends, but is full of what is in use") for pool in fitting]
     return found, refusals
@@ -81,6 +84,27 @@ def _reclaim(
         if needed:
             _give_up(transaction, item, pool, needed)
     return found
+
+
+def _could_fit(transaction: Transaction, request: Request, pool: Pool, length: int) -> bool:
+    """Whether some block of the length, or the one asked for, has nothing but free space and idle reservations."""
+    if request.prefix is not None:
+        return not any(item.kind != "reservation" for item in transaction.occupied_in(pool, request.prefix))
+    bits = FAMILY_BITS[request.family]
+    prefixes = [prefix for prefix in pool.prefixes if prefix.family == request.family]
+    blocks_left = sum(1 << (length - prefix.prefix_length) for prefix in prefixes if prefix.prefix_length <= length)
+    barred: set[int] = set()
+    for block in transaction.blocks_in_use(pool, request.family):
+        if block.prefix_length <= length:
+            blocks_left -= 1 << (length - block.prefix_length)
+        else:
+            barred.add(block.start >> (bits - length))
+    inside = {start for start in barred if any(_holds(prefix, start << (bits - length), length) for prefix in prefixes)}
+    return len(inside) < blocks_left
+
+
+def _holds(prefix: Block, start: int, length: int) -> bool:
+    return prefix.prefix_length <= length and prefix.start <= start <= prefix.last
 
 
 def _give_up(transaction: Transaction, item: Reservation, pool: Pool, needed: Sequence[Reserved]) -> None:

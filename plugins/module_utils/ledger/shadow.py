@@ -342,6 +342,15 @@ class Shadow:
             (*pool_ids, family),
         ).fetchall()
 
+    def blocks_in_use(self, pool: Pool, family: int) -> list[Block]:
+        """What of a pool is neither free nor held by a reservation without an instance; rows that are still gathered,
+        see ``flush_rows``, are not seen."""
+        rows = self._store.execute(
+            "SELECT start, prefix_length FROM occupied WHERE pool_id = ? AND family = ? AND kind <> 'reservation'",
+            (pool.id, family),
+        )
+        return [Block(family, unpack(start), length) for start, length in rows]
+
     # -- instances
 
     def instances(self, where: str = "1 = 1", parameters: Sequence[Any] = ()) -> list[Instance]:

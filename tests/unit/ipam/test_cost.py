@@ -8,9 +8,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import SWEEP
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window, usage
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import AllocationRefused
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 
 from .desk import Desk
@@ -95,6 +98,20 @@ def test_a_miss_lists_what_came_nearest_and_says_how_much_there_is(desk: Desk) -
     with desk.ledger.snapshot() as transaction:
         (web,) = usage(transaction, read_window(None, None, transaction.now))["workloads"]
     assert web["missed_by_reason"] == {"node": 1}
+
+
+def test_a_borrowing_that_cannot_be_is_refused_before_anything_is_taken_back(desk: Desk) -> None:
+    desk.pool("s", "10.192.0.0/20", kind="shadow", lend=True)
+    desk.reserve({"workload": "web", "instances": 4000, "begins": 0, "ends": 3600})
+    desk.create("web-1")
+
+    def refused() -> None:
+        with pytest.raises(AllocationRefused):
+            desk.get("whole", 20)
+
+    taken = steps(desk, refused)
+    assert desk.get("half", 21) == "10.192.8.0/21"
+    assert 3 * taken < steps(desk, lambda: desk.get("quarter", 22))
 
 
 def test_a_reservation_that_ended_serves_nobody_however_many_ended_with_it(desk: Desk) -> None:
