@@ -220,7 +220,7 @@ def _name(transaction: Transaction, item: Reservation, held: Sequence[Reserved],
     asked = set(names)
     # An instance that is there already needs no second prefix.
     asked -= transaction.instance_names_of(item.id) if asked else set()
-    kept = {one.predicted for one in held if one.predicted in asked}
+    kept = {one.predicted for one in held if one.state == RESERVED and one.predicted in asked}
     waiting = deque(name for name in names if name in asked and name not in kept)
     for one in sorted(held, key=lambda one: one.ordinal):
         if one.state != RESERVED or one.predicted in asked:

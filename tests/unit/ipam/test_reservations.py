@@ -541,3 +541,13 @@ def test_a_prefix_that_is_asked_for_by_name_is_taken_from_whoever_has_it_reserve
     desk.create("web-1")
     with pytest.raises(AllocationRefused):
         desk.get("never", prefix="10.200.0.0/32")
+
+
+def test_a_name_whose_prefix_another_instance_took_gets_a_new_one(shadow: Desk) -> None:
+    shadow.reserve(web(1, instance_names=["web-7"]))
+    shadow.create("web-1")
+    outcome = shadow.reserve(web(2, instance_names=["web-7"]))[0]
+    assert [one["cidr"] for one in outcome.after["prefixes"] if one["state"] == "reserved" and one["instance"]] == [
+        "10.200.0.1/32"
+    ]
+    assert shadow.create("web-7").instance.source == "shadow"
