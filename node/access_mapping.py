@@ -5,6 +5,10 @@ A match of TCP flags means that all flags named are set, whatever the others are
 with ``flags ack`` is no ``established``. ACEs decide in their order; a last one named ``shadownet-default`` that
 matches everything is the list's default action. Where a list stands before another one on an interface it stays an
 ACE, because there it decides too.
+
+A list of type ``ipv4-acl-type`` or ``ipv6-acl-type`` judges packets of that family only (RFC 8519 section 3.1). All of
+its entries, a last ``shadownet-default`` too, are of that family. Where no list in the other family's way is left to
+decide, one of the agent's own closes the row: it drops what the lists have not decided, and lets the other family pass.
 """
 
 from __future__ import annotations
@@ -22,7 +26,16 @@ EVERYTHING = {4: "0.0.0.0/0", 6: "::/0"}
 _NAMES = {number: name for name, number in PROTOCOL_NUMBERS.items()}
 _OWN_FAMILY = {"icmp": 4, "icmpv6": 6}
 _L4 = {"tcp": 6, "udp": 17}
-_TYPES = ("ipv4-acl-type", "ipv6-acl-type", "mixed-eth-ipv4-ipv6-acl-type")
+_FAMILIES = {"ipv4-acl-type": (4,), "ipv6-acl-type": (6,), "mixed-eth-ipv4-ipv6-acl-type": (4, 6)}
+_BOTH = "mixed-eth-ipv4-ipv6-acl-type"
+CLOSING = {
+    family: AccessList(
+        f"shadownet-agent-ipv{family}-only", (AccessEntry("rest", "drop", source=everything),), default_action="accept"
+    )
+    for family, everything in EVERYTHING.items()
+}
+"""What stands after lists of one family only. In no data tree."""
+CLOSING_NAMES = frozenset(one.name for one in CLOSING.values())
 _DIRECTIONS = ("ingress", "egress")
 
 
@@ -39,6 +52,7 @@ class Access:
         self.defaults: set[str] = set()
         self._attached: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {}
         self._early: set[str] = set()
+        self._families: dict[str, tuple[int, ...]] = {}
 
     def of(self, interface: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Names of the lists of an interface for ingress and for egress."""
@@ -60,15 +74,38 @@ class Access:
         """Takes one access list, after the attachment points."""
         name = item["name"]
         refusals.only(item, ("name", "type", "aces"), paths.access_list(name))
-        kind = item.get("type", _TYPES[0]).rpartition(":")[2]
-        if kind not in _TYPES:
-            refusals.add(paths.access_list(name, "type"), f"only {', '.join(_TYPES)} can be made")
-        entries = tuple(_entry(one, name, refusals) for one in item.get("aces", {}).get("ace", ()))
-        if entries and name not in self._early and entries[-1] == AccessEntry(DEFAULT_ENTRY, entries[-1].action):
+        # Without a type nothing says that one family is not meant.
+        kind = item.get("type", _BOTH).rpartition(":")[2]
+        if kind not in _FAMILIES:
+            refusals.add(paths.access_list(name, "type"), f"only {', '.join(_FAMILIES)} can be made")
+        if name in CLOSING_NAMES:
+            refusals.add(
+                paths.access_list(name, "name"), "the agent has a list of this name of its own", "invalid-value"
+            )
+        families = self._families[name] = _FAMILIES.get(kind, _FAMILIES[_BOTH])
+        entries = tuple(_entry(one, name, families, kind, refusals) for one in item.get("aces", {}).get("ace", ()))
+        limited = len(families) == 1
+        last = entries and entries[-1] == AccessEntry(DEFAULT_ENTRY, entries[-1].action)
+        if last and name not in self._early and not limited:
             self.defaults.add(name)
             self.lists.append(AccessList(name, entries[:-1], entries[-1].action))
         else:
             self.lists.append(AccessList(name, entries))
+
+    def close_rows(self) -> None:
+        """Puts a closing list where the lists of an interface judge one family only, after all lists were added."""
+        used: set[int] = set()
+        for name, directions in self._attached.items():
+            closed = tuple((*names, *self._closing(names, used)) for names in directions)
+            self._attached[name] = closed[0], closed[1]
+        self.lists += [CLOSING[family] for family in sorted(used)]
+
+    def _closing(self, names: tuple[str, ...], used: set[int]) -> tuple[str, ...]:
+        judged = {family for name in names for family in self._families.get(name, ())}
+        if len(judged) != 1:
+            return ()
+        used |= judged
+        return (CLOSING[judged.pop()].name,)
 
 
 def read_access(data: Mapping[str, Any], refusals: Refusals) -> Access:
@@ -78,10 +115,13 @@ def read_access(data: Mapping[str, Any], refusals: Refusals) -> Access:
     found.attach(data.get("attachment-points", {}), refusals)
     for item in data.get("acl", ()):
         found.add(item, refusals)
+    found.close_rows()
     return found
 
 
-def _entry(item: Mapping[str, Any], list_name: str, refusals: Refusals) -> AccessEntry:
+def _entry(
+    item: Mapping[str, Any], list_name: str, families: tuple[int, ...], kind: str, refusals: Refusals
+) -> AccessEntry:
     name, actions, matches = item["name"], item.get("actions", {}), item.get("matches", {})
     here = paths.entry(list_name, name)
     refusals.only(item, ("name", "matches", "actions", "statistics"), here)
@@ -93,6 +133,9 @@ def _entry(item: Mapping[str, Any], list_name: str, refusals: Refusals) -> Acces
     number = None
     for family in (4, 6):
         if f"ipv{family}" in matches:
+            if family not in families:
+                words = f"a list of type {kind} matches IPv{families[0]} only"
+                refusals.add(f"{here}/matches/ipv{family}", words, tag="invalid-value")
             number = _network(matches[f"ipv{family}"], family, found, f"{here}/matches/ipv{family}", refusals)
     for word, own in _L4.items():
         if word in matches:
@@ -104,6 +147,8 @@ def _entry(item: Mapping[str, Any], list_name: str, refusals: Refusals) -> Acces
             _transport(matches[word], word, found, f"{here}/matches/{word}", refusals)
     if number is not None:
         found["protocol"] = _NAMES.get(number, str(number))
+    if len(families) == 1:
+        found.setdefault("family", families[0])
     _say_family(found)
     return AccessEntry(name, actions["forwarding"].rpartition(":")[2], **found)
 

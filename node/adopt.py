@@ -8,7 +8,7 @@ from typing import Any
 
 from ..plugins.module_utils.frontend.netlink.names import PROTOCOL_NUMBERS
 from ..plugins.module_utils.model.node_config import AccessEntry, AccessList, Interface, NodeConfig, Route
-from .access_mapping import DEFAULT_ENTRY
+from .access_mapping import CLOSING, CLOSING_NAMES, DEFAULT_ENTRY
 from .mapping import MARK, TYPES
 from .paths import STATIC
 
@@ -29,6 +29,10 @@ def write_json(config: NodeConfig, types: dict[str, str]) -> tuple[dict[str, Any
     lost: list[str] = []
     data: dict[str, Any] = {}
     interfaces = [one for item in config.interfaces if (one := _interface(item, types, lost)) is not None]
+    there = {one["name"] for one in interfaces}
+    # A route may lead out of an interface on which nothing else is ours; the model wants it configured then.
+    uplinks = {one.interface for one in config.routes if one.interface in types and one.next_hop is None} - there
+    interfaces += [{"name": name, "type": types[name]} for name in sorted(filter(None, uplinks))]
     if interfaces:
         data["ietf-interfaces:interfaces"] = {"interface": interfaces}
     known = {one["name"] for one in interfaces}
@@ -36,7 +40,8 @@ def write_json(config: NodeConfig, types: dict[str, str]) -> tuple[dict[str, Any
     if routes:
         instance = {"type": STATIC, "name": INSTANCE, "static-routes": routes}
         data["ietf-routing:routing"] = {"control-plane-protocols": {"control-plane-protocol": [instance]}}
-    lists = [_list(item, lost) for item in config.access_lists]
+    families, early = _rows(config)
+    lists = [_list(item, families, early, lost) for item in config.access_lists if item.name not in CLOSING_NAMES]
     points = [_point(item) for item in config.interfaces if item.name in known and (item.ingress or item.egress)]
     access: dict[str, Any] = {"acl": lists} if lists else {}
     if points:
@@ -107,14 +112,29 @@ def _hop(one: Route) -> dict[str, str]:
     return {key: value for key, value in named.items() if value is not None}
 
 
-def _list(item: AccessList, lost: list[str]) -> dict[str, Any]:
+def _list(item: AccessList, families: dict[str, int], early: set[str], lost: list[str]) -> dict[str, Any]:
     entries = [one for entry in item.entries if (one := _entry(entry, item.name, lost)) is not None]
-    if item.default_action in _ACTIONS:
-        entries.append(_ace(DEFAULT_ENTRY, item.default_action, {}))
-    families = {key for one in entries for key in one.get("matches", {}) if key in ("ipv4", "ipv6")}
-    kind = "mixed-eth-ipv4-ipv6" if len(families) > 1 else next(iter(families), "")
-    found: dict[str, Any] = {"name": item.name, "aces": {"ace": entries}}
-    return {**found, "type": f"ietf-access-control-list:{kind}-acl-type"} if kind else found
+    if item.default_action in _ACTIONS and item.default_action != "drop":
+        if item.name in early:
+            lost.append(f"access list {item.name}: its default action, as another list follows it on an interface")
+        else:
+            entries.append(_ace(DEFAULT_ENTRY, item.default_action, {}))
+    family = families.get(item.name)
+    kind = "mixed-eth-ipv4-ipv6" if family is None else f"ipv{family}"
+    return {"name": item.name, "aces": {"ace": entries}, "type": f"ietf-access-control-list:{kind}-acl-type"}
+
+
+def _rows(config: NodeConfig) -> tuple[dict[str, int], set[str]]:
+    """Lists of one family only, which an agent has closed by a list of its own; and those that others follow."""
+    closing = {one.name: family for family, one in CLOSING.items()}
+    families: dict[str, int] = {}
+    early: set[str] = set()
+    for item in config.interfaces:
+        for names in (item.ingress, item.egress):
+            early.update(names[:-1])
+            if names and names[-1] in closing:
+                families.update(dict.fromkeys(names[:-1], closing[names[-1]]))
+    return families, early
 
 
 def _ace(name: str, action: str, matches: dict[str, Any]) -> dict[str, Any]:
@@ -175,6 +195,7 @@ def _port(text: str) -> dict[str, Any]:
 def _point(item: Interface) -> dict[str, Any]:
     found: dict[str, Any] = {"interface-id": item.name}
     for direction, names in (("ingress", item.ingress), ("egress", item.egress)):
-        if names:
-            found[direction] = {"acl-sets": {"acl-set": [{"name": name} for name in names]}}
+        sets = [{"name": name} for name in names if name not in CLOSING_NAMES]
+        if sets:
+            found[direction] = {"acl-sets": {"acl-set": sets}}
     return found

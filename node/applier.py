@@ -2,9 +2,9 @@
 """The process that may configure the network, and what it does for the server.
 
 Requests are dictionaries: ``{"do": "apply", "config": …, "start": …}`` or ``{"do": "counters"}``. An answer is
-``{"ok": …}`` or ``{"refused": {"message", "parameter", "change", "between"}}``. Nothing that arrives is trusted:
-a configuration passes ``NodeConfig.from_dict``, so that a server that was taken over can make what a node configuration
-can say, and no more.
+``{"ok": …}`` or ``{"refused": {"message", "parameter", "change", "between"}}``; that of ``apply`` has the number of
+``changes`` and the names of ``some``. Nothing that arrives is trusted: a configuration passes ``NodeConfig.from_dict``,
+so that a server that was taken over can make what a node configuration can say, and no more.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ..plugins.module_utils.frontend.change import Change
 from ..plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ..plugins.module_utils.frontend.push import push
 from ..plugins.module_utils.frontend.transport import AGENT, Mark
@@ -23,9 +24,11 @@ from ..plugins.module_utils.model.errors import Conflict, InvalidInput, NodeErro
 from ..plugins.module_utils.model.node_config import NodeConfig
 from . import frames
 from .counters import read_counters
+from .salvage import salvage
 
 _PROBE = Mark("0", 0)
 """Tells whether a node can keep marks. Killed in between, the agent finds a stranger's mark there, and not its own."""
+_SOME = 5
 
 
 def serve(connection: socket.socket, *, takeover: bool = False, lost: Path | None = None) -> None:
@@ -84,16 +87,17 @@ class Applier:
     def _do(self, request: Any) -> Any:
         what = request.get("do") if isinstance(request, Mapping) else None
         if what == "apply":
-            return self._apply(NodeConfig.from_dict(request.get("config")), bool(request.get("start")))
+            config, start = NodeConfig.from_dict(request.get("config")), bool(request.get("start"))
+            return self._apply_most(config, start) if request.get("most") else self._apply(config, start)
         if what == "counters":
             return read_counters(self._netns)
         raise InvalidInput("is not a request.", parameter="do")
 
-    def _apply(self, config: NodeConfig, start: bool) -> None:
+    def _apply(self, config: NodeConfig, start: bool) -> dict[str, Any]:
         if start and not self._takeover:
             self._refuse_others()
         try:
-            self._push(config, takeover=start and self._takeover)
+            changes = self._push(config, takeover=start and self._takeover)
         except RollbackFailed as failed:
             if self._last is None:
                 raise
@@ -104,9 +108,23 @@ class Applier:
             # The second way back was as good as the first should have been.
             raise NodeError(failed.message, node_said=failed.node_said, change=failed.change) from None
         self._last = config
+        return {"changes": len(changes), "some": [f"{one.kind} {one.key}" for one in changes[:_SOME]]}
 
-    def _push(self, config: NodeConfig, takeover: bool) -> None:
-        push(self._transport, config, "overridden", mark=AGENT, takeover=takeover)
+    def _apply_most(self, config: NodeConfig, start: bool) -> list[dict[str, Any]]:
+        """Applies what the kernel takes of a configuration; gives what it refused."""
+
+        def attempt(some: NodeConfig) -> None:
+            try:
+                self._apply(some, start)
+            except ShadownetError:
+                self._transport.close()
+                raise
+
+        refused = salvage(config, attempt, lambda: self._transport.read().config)
+        return [{**_told(error, about.get("more", 0)), "change": about} for error, about in refused]
+
+    def _push(self, config: NodeConfig, takeover: bool) -> tuple[Change, ...]:
+        return push(self._transport, config, "overridden", mark=AGENT, takeover=takeover).changes
 
     def _refuse_others(self) -> None:
         """Refuses a node that carries what some other push made: the agent would remove it all."""
@@ -135,10 +153,12 @@ def _without_startup(file: Path) -> Conflict:
     )
 
 
-def _told(error: ShadownetError) -> dict[str, Any]:
+def _told(error: ShadownetError, more: int = 0) -> dict[str, Any]:
     # Where a change was refused: that nothing was changed is what an rpc-error means anyway.
     refused = isinstance(error, NodeError) and not isinstance(error, RollbackFailed) and error.change is not None
     text = error.message if refused or not error.fix else f"{error.message} {error.fix}"
+    if more:
+        text = f"With {more} more routes by the same next hop: {text}"
     return {
         "message": text,
         "parameter": error.parameter,

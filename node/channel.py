@@ -21,6 +21,7 @@ from .settings import Limits
 SUBSYSTEM = "netconf"
 _LONGEST_HELLO = 2**20
 _UNFINISHED = 4
+_LONGEST_WORDS = 500
 # With this much unsent the client is not given the reply to its next request, as that would wait behind it.
 _ENOUGH_UNSENT = 2**20
 _PAUSE = 0.05
@@ -169,7 +170,7 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
             self._framer.chunked = session.base_1_1
             self._framer.limit = self._limits.message_size
         if session.ended:
-            self.end("the session was closed" if self._greeted else "the hello was refused")
+            self.end(session.end_reason or "the session was closed")
         while self.unsent() > _ENOUGH_UNSENT and self._ended_at is None:
             await asyncio.sleep(_PAUSE)
 
@@ -200,9 +201,19 @@ class NetconfChannel(asyncssh.SSHServerSession[bytes]):
             self._ended_at = time.monotonic()
             self._reason = reason
             if self._channel is not None:
+                if not self._greeted:
+                    self._explain(reason)
                 self._channel.close()
         if at_once:
             self._line.abort()
+
+    def _explain(self, reason: str) -> None:
+        """Tells a client that has not got as far as rpc-errors why its session ends: SSH clients show what comes on
+        the channel's standard error."""
+        text = ascii(reason)[1:-1][:_LONGEST_WORDS]  # a codec could not be loaded any more in here
+        with suppress(OSError):
+            if self._channel is not None:
+                self._channel.write_stderr(f"shadownet-node: {text}\n".encode())
 
     # Time.
 

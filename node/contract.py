@@ -47,6 +47,14 @@ class Refusal:
     tag: str = "operation-failed"
 
 
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What was changed in the kernel: how many objects, and the names of some of them."""
+
+    changes: int = 0
+    some: tuple[str, ...] = ()
+
+
 class KernelRefused(Exception):
     """The kernel stays as it was, because of at least one refusal."""
 
@@ -71,8 +79,10 @@ class Kernel(Protocol):
 
     async def apply(
         self, before: libyang.DNode | None, after: libyang.DNode | None, *, reconcile: bool = False
-    ) -> None:
-        """Make the kernel go from running `before` to `after`, all or nothing.
+    ) -> Applied:
+        """Make the kernel go from running `before` to `after`, all or nothing, and tell what was changed in it.
+
+        The kernel itself is compared with `after`, so what somebody else changed of ours is repaired too.
 
         Args:
             reconcile: what the kernel holds is unknown (start, or after a crash): bring it to `after` whatever
@@ -80,6 +90,16 @@ class Kernel(Protocol):
 
         Raises:
             KernelRefused: the kernel is as it was.
+        """
+
+    async def apply_most(self, after: libyang.DNode | None, *, reconcile: bool = False) -> Sequence[Refusal]:
+        """Make the kernel carry as much of `after` as it takes, where all of it was refused and there is no other way.
+
+        Returns:
+            What it did not take, with what hangs on that left out too.
+
+        Raises:
+            KernelRefused: nothing could be left out that would help; the kernel is as it was.
         """
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
@@ -151,6 +171,8 @@ class Session(Protocol):
     """None until the client's <hello> was received, then whether chunked framing is spoken from now on."""
     ended: bool
     """Nothing more may be received: send what there is to send, then close the channel."""
+    end_reason: str | None
+    """Why the engine ended it, where the client did something wrong."""
 
     async def receive(self, message: bytes) -> bytes | None:
         """Takes one message without its framing; gives the reply without framing, None where there is none to send.

@@ -16,12 +16,13 @@ from ..plugins.module_utils.frontend.netlink.wire import NETLINK_ROUTE, Wire
 from ..plugins.module_utils.frontend.netlink.wire import KernelRefused as NetlinkRefused
 from ..plugins.module_utils.model.node_config import Interface, NodeConfig
 from . import frames, paths
-from .access_mapping import DEFAULT_ENTRY
-from .contract import KernelRefused, Part, Refusal
+from .access_mapping import CLOSING_NAMES, DEFAULT_ENTRY
+from .contract import Applied, KernelRefused, Part, Refusal
 from .links_state import InterfacesState, LinkState, read_links
 from .mapping import Mapped, check_values, read_json, read_tree
 from .refusals import NOT_SUPPORTED, Refusals
 from .routes_state import read_ribs
+from .salvage import without_interface
 
 _USUAL_MTU = 1500
 
@@ -73,15 +74,30 @@ class LinuxKernel:
 
     async def apply(
         self, before: libyang.DNode | None, after: libyang.DNode | None, *, reconcile: bool = False
-    ) -> None:
+    ) -> Applied:
         """See ``contract.Kernel.apply``. ``before`` is not read: the kernel itself is compared with ``after``."""
         mapped = read_tree(after)
+        check_values(mapped)
         links = self._links(mapped)
         config = _with_mtus(self._resolve(mapped, links), links, self._now.config, reconcile)
         answer = await self._ask({"do": "apply", "config": config.to_dict(), "start": reconcile})
         if "refused" in answer:
             raise self._refused(answer["refused"], mapped)
         self._now = mapped
+        return Applied(answer["ok"]["changes"], tuple(answer["ok"]["some"]))
+
+    async def apply_most(self, after: libyang.DNode | None, *, reconcile: bool = False) -> tuple[Refusal, ...]:
+        """See ``contract.Kernel.apply_most``."""
+        mapped = read_tree(after)
+        check_values(mapped)
+        links = self._links(mapped)
+        possible, refused = _possible(mapped, links)
+        config = _with_mtus(possible, links, self._now.config, reconcile)
+        answer = await self._ask({"do": "apply", "config": config.to_dict(), "start": reconcile, "most": True})
+        if "refused" in answer:
+            raise self._refused(answer["refused"], mapped)
+        self._now = mapped
+        return (*refused, *(one for told in answer["ok"] for one in self._refused(told, mapped).errors))
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         """See ``contract.Kernel.state``.
@@ -188,6 +204,8 @@ class LinuxKernel:
         """Statistics of the configured access lists' entries."""
         lists = []
         for one in self._now.config.access_lists:
+            if one.name in CLOSING_NAMES:
+                continue
             numbers = counted.get(one.name, {})
             entries = [
                 {
@@ -199,6 +217,21 @@ class LinuxKernel:
             ]
             lists.append({"name": one.name, "aces": {"ace": entries}})
         return {"ietf-access-control-list:acls": {"acl": lists}}
+
+
+def _possible(mapped: Mapped, links: Mapping[str, LinkState]) -> tuple[NodeConfig, list[Refusal]]:
+    """What of a configuration can be asked of this node, and why not the rest."""
+    config = mapped.config
+    refused: list[Refusal] = []
+    for item in mapped.config.interfaces:
+        refusals = Refusals()
+        found = _resolved(item, mapped.types[item.name], links.get(item.name), refusals)
+        if refusals.errors:
+            refused += refusals.errors
+            config = without_interface(config, item.name)
+        else:
+            config = replace(config, interfaces=tuple(found if one is item else one for one in config.interfaces))
+    return config, refused
 
 
 def _resolved(item: Interface, kind: str, there: LinkState | None, refusals: Refusals) -> Interface:

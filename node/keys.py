@@ -121,6 +121,11 @@ def _key(line: str, where: str) -> Key:
             parameter=where,
             fix='Give a line of *.pub. Only from="PREFIX,...", restrict and no-... may stand before it.',
         ) from None
+    if options and len(_FROM.findall(options[1])) > 1:
+        # OpenSSH refuses it too; taken together they would allow more than each of them.
+        raise InvalidInput(
+            "from= is there twice.", parameter=where, fix='Give all prefixes in one: from="PREFIX,PREFIX".'
+        )
     words = [word for value in _FROM.findall(options[1] if options else "") for word in value.split(",")]
     try:
         return Key(key.public_data, tuple(ipaddress.ip_network(word) for word in words))

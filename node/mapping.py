@@ -8,9 +8,11 @@ Python reads that: the fastest way through it, 5 µs for each route.
 
 from __future__ import annotations
 
+import ipaddress
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import libyang
@@ -141,6 +143,8 @@ def _family(
         mtus.append(item["mtu"])
     for one in item.get("address", ()):
         refusals.only(one, ("ip", "prefix-length"), paths.address(name, one["ip"]))
+        if one["ip"] == "::1":
+            refusals.add(paths.address(name, one["ip"]), "::1 is the address of lo only", tag="invalid-value")
         if "prefix-length" in one:
             addresses.append(f"{one['ip']}/{one['prefix-length']}")
 
@@ -221,7 +225,23 @@ def _route(item: Mapping[str, Any], instance: str, refusals: Refusals) -> Route:
             place = paths.route(instance, prefix, "next-hop/next-hop-address")
             refusals.add(place, f"its zone is not the outgoing-interface {interface}", tag="invalid-value")
         interface = zone
+    if address is not None and (why := _no_gateway(address, interface is not None)) is not None:
+        refusals.add(paths.route(instance, prefix, "next-hop/next-hop-address"), why, tag="invalid-value")
     return Route(prefix, "unicast", address, interface)
+
+
+@lru_cache(maxsize=4096)
+def _no_gateway(text: str, has_interface: bool) -> str | None:
+    """Why no host has this address, or the kernel could not reach it; None for a good one."""
+    address = ipaddress.ip_address(text)
+    if address.is_unspecified or address.is_loopback or address.is_multicast or text == "255.255.255.255":
+        return f"{text} is no address of another host"
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return f"{text} is an IPv4 address"
+        if address.is_link_local and not has_interface:
+            return f"{text} is an address of each link: an outgoing-interface is needed"
+    return None
 
 
 def _refuse_doubles(found: list[Route], instances: list[tuple[str, int]], refusals: Refusals) -> None:

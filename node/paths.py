@@ -16,6 +16,7 @@ LISTS = "/ietf-access-control-list:acls/acl"
 POINTS = "/ietf-access-control-list:acls/attachment-points/interface"
 STATIC = "ietf-routing:static"
 
+_PREDICATE = re.compile(r"""\[[^=\]'"]*=(?:'[^']*'|"[^"]*")\]""")
 _PARAMETER = re.compile(r"config\.(interfaces|routes|access_lists)\[(\d+)\](?:\.(\w+)(?:\[(\d+)\])?)?(?:\.(\w+))?")
 
 
@@ -63,6 +64,11 @@ def attachment(name: str, direction: str, list_name: str | None = None) -> str:
     """The access lists of an interface in one direction, or one of them."""
     place = f"{POINTS}[interface-id={quoted(name)}]/{direction}"
     return place if list_name is None else f"{place}/acl-sets/acl-set[name={quoted(list_name)}]"
+
+
+def last_name(path: str) -> str:
+    """The name of the node that a path leads to."""
+    return _PREDICATE.sub("", path).rpartition("/")[2]
 
 
 class Places:

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
+from . import paths
 from .contract import KernelRefused, Refusal
 
 NOT_SUPPORTED = "operation-not-supported"
@@ -22,7 +23,7 @@ class Refusals:
     def add(self, path: str, why: str, tag: str = NOT_SUPPORTED) -> None:
         """Refuses one node of the tree."""
         if len(self.errors) < _MOST:
-            self.errors.append(Refusal(f"{path.rpartition('/')[2].partition('[')[0]}: {why}.", path, tag=tag))
+            self.errors.append(Refusal(f"{paths.last_name(path)}: {why}.", path, tag=tag))
 
     def only(self, item: Mapping[str, Any], known: Collection[str], path: str) -> None:
         """Refuses every member of a container or list entry but the ones known."""

@@ -94,14 +94,13 @@ async def _serve(given: Given, kernel: Callable[[], Awaitable[Kernel]]) -> int:
 
 def _begin(startup: Startup) -> None:
     """Writes the startup file where there is none, so that one that is lost later is known for lost."""
-    if startup.mode != "automatic" or startup.file.exists():
+    if startup.file.exists():
         return
-    file = StartupFile(startup.file)
     try:
-        file.prepare(b"")
-        file.finish()
+        StartupFile(startup.file).clear()
     except OSError as error:
-        say(f"startup.file: {startup.file} cannot be written, so commits will fail: {error.strerror}.")
+        what = "commits" if startup.mode == "automatic" else "copies to startup"
+        say(f"startup.file: {startup.file} cannot be written, so {what} will fail: {error.strerror}.")
 
 
 def _reload(given: Given, front: Front, audit: Audit) -> None:

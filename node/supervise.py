@@ -121,12 +121,7 @@ def check_folder(settings: Settings) -> None:
 
 
 def lost_startup(settings: Settings) -> Path | None:
-    """The startup file, if it is not there though any agent that ran before has written it.
-
-    With mode ``explicit`` that is no loss: ``delete-config`` removes the file.
-    """
-    if settings.startup.mode != "automatic":
-        return None
+    """The startup file, if it is not there though any agent that ran before has written it."""
     try:
         settings.startup.file.lstat()
     except FileNotFoundError:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from _libyang import ffi, lib
@@ -13,6 +14,7 @@ from .tree import NULL
 
 BLANK = " \t\r\n"
 _IDENTITY = lib.LY_TYPE_IDENT
+_GOOD = (lib.LY_SUCCESS, lib.LY_EINCOMPLETE)
 
 
 def canonical(schema: Schema, element: etree._Element, model: Any) -> str:
@@ -21,17 +23,30 @@ def canonical(schema: Schema, element: etree._Element, model: Any) -> str:
     Args:
         model: the schema node of a leaf or leaf-list.
     """
-    text = str(element.text or "").strip(BLANK)
-    kind_of = ffi.cast("struct lysc_node_leaf *", model).type.basetype
-    if kind_of == _IDENTITY:
-        # In XML an identity has the prefix of its module, in libyang's canonical form its module's name.
-        prefix, colon, name = text.rpartition(":")
-        module = schema.by_namespace.get(element.nsmap.get(prefix if colon else None, ""))
-        return f"{module.name}:{name}" if module else text
+    return reader(schema, model)(element).decode()
+
+
+def reader(schema: Schema, model: Any) -> Callable[[etree._Element], bytes]:
+    """The same for many elements of one schema node, as octets: what can be found out once is."""
+    if ffi.cast("struct lysc_node_leaf *", model).type.basetype == _IDENTITY:
+        return lambda element: _identity(schema, element)
+    context, validate, string = schema.context.cdata, lib.lyd_value_validate, ffi.string
     found = ffi.new("const char **")
-    value = text.encode()
-    code = lib.lyd_value_validate(schema.context.cdata, model, value, len(value), NULL, ffi.NULL, found)
-    if code in (lib.LY_SUCCESS, lib.LY_EINCOMPLETE) and found[0]:
-        return str(ffi.string(found[0]).decode())
-    lib.ly_err_clean(schema.context.cdata, NULL)
-    return text
+
+    def read(element: etree._Element) -> bytes:
+        value = (element.text or "").strip(BLANK).encode()
+        code = validate(context, model, value, len(value), NULL, NULL, found)
+        if code in _GOOD and found[0]:
+            return bytes(string(found[0]))
+        lib.ly_err_clean(context, NULL)
+        return value
+
+    return read
+
+
+def _identity(schema: Schema, element: etree._Element) -> bytes:
+    """In XML an identity has the prefix of its module, in libyang's canonical form its module's name."""
+    text = (element.text or "").strip(BLANK)
+    prefix, colon, name = text.rpartition(":")
+    module = schema.by_namespace.get(element.nsmap.get(prefix if colon else None, ""))
+    return (f"{module.name}:{name}" if module else text).encode()

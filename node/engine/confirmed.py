@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ..contract import Applied
 from .changes import edits
 from .datastores import Datastores
 from .errors import Fault, fault
@@ -50,12 +51,18 @@ class Commits:
     """candidate to running, for good or until further notice. The caller holds the datastores' lock."""
 
     def __init__(
-        self, datastores: Datastores, publish: Publish, exclusive: Callable[[Callable[[], Awaitable[None]]], None]
+        self,
+        datastores: Datastores,
+        publish: Publish,
+        exclusive: Callable[[Callable[[], Awaitable[None]]], None],
+        left: Callable[[str], None] = lambda _event: None,
     ) -> None:
         """
         Args:
             exclusive: runs a coroutine function soon, alone with the datastores.
+            left: is told (``cancel`` or ``timeout``) when the kernel did not take back all that was before.
         """
+        self._left = left
         self._data = datastores
         self._publish = publish
         self._exclusive = exclusive
@@ -66,24 +73,32 @@ class Commits:
         """The session that a pending confirmed commit is of."""
         return None if self._pending is None else self._pending.session_id
 
-    async def commit(self, who: Who, request: Request) -> None:
-        """
+    async def commit(self, who: Who, request: Request) -> str | None:
+        """Does what <commit> asks; gives what is to be remarked on it, for the audit log.
+
+        A commit without changes makes the kernel carry running again. One that confirms, or extends the time to
+        confirm, looks at no kernel: it must not fail because of what somebody else did meanwhile.
+
         Raises:
             Fault: nothing was changed.
         """
         self._may(who, request.persist_id)
         before: Tree | None = None
+        remark: str | None = None
         if self._data.modified:
             content = self._data.validated("candidate")
             before = await self._data.make_running(content, lasting=not request.confirmed)
             self._data.discard()
             self._changed(who.words, before)
         else:
+            if self._pending is None:
+                remark = _repaired(await self._data.repair())
             if request.confirmed and self._pending is None:
                 before = self._data.running.copy()
             if self._pending is not None and not request.confirmed:
                 self._data.save_running()
         self._settle(who, request, before)
+        return remark
 
     def _settle(self, who: Who, request: Request, before: Tree | None) -> None:
         pending = self._pending
@@ -171,7 +186,14 @@ class Commits:
         pending = self._pending
         if pending is None:
             return
-        before = await self._data.make_running(pending.previous, lasting=False)
+        try:
+            before = await self._data.make_running(pending.previous, lasting=False)
+        except Fault as refused:
+            # Something has gone meanwhile that the state before needs. To stay would mean that nobody can commit, and
+            # that what nobody confirmed is kept; so the rest of it comes back.
+            _LOG.error("not all that was before a confirmed commit can be brought back: %s", refused)
+            before = await self._data.make_running(pending.previous, lasting=False, most=True)
+            self._left(event)
         pending.previous = Tree(self._data.schema.context)
         self._forget()
         self._tell(event, words)
@@ -196,3 +218,10 @@ class Commits:
         found = edits(before, self._data.running)
         if found:
             self._publish("netconf-config-change", {"changed-by": by, "datastore": "running", "edit": found})
+
+
+def _repaired(applied: Applied) -> str | None:
+    if not applied.changes:
+        return None
+    more = ", ..." if applied.changes > len(applied.some) else ""
+    return f"the kernel did not hold running; repaired {applied.changes}: {', '.join(applied.some)}{more}"

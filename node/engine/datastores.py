@@ -6,7 +6,7 @@ from __future__ import annotations
 import errno
 import logging
 
-from ..contract import Kernel, KernelRefused, StartupMode
+from ..contract import Applied, Kernel, KernelRefused, Refusal, StartupMode
 from .complaints import checked
 from .errors import Fault, RpcError, fault
 from .paths import to_xml
@@ -25,6 +25,8 @@ class Datastores:
         self.explicit_startup = mode == "explicit"
         self._kernel = kernel
         self._file = file
+        self.missing: tuple[Refusal, ...] = ()
+        """What of running the kernel does not carry, because it refused to."""
         self.running = Tree(schema.context)
         self.startup = Tree(schema.context)
         # None: the same as running.
@@ -32,13 +34,17 @@ class Datastores:
         self.modified_by: int | None = None
 
     async def start(self) -> None:
-        """Load startup and make it running; the kernel is reconciled with it.
+        """Load startup and make it running; the kernel is reconciled with it, as far as it takes it.
 
         Raises:
-            StartupUnusable, KernelRefused.
+            StartupUnusable.
+            KernelRefused: the kernel would take nothing.
         """
         startup = self._file.load(self.schema)
-        await self._kernel.apply(None, startup.dnode(), reconcile=True)
+        try:
+            await self._kernel.apply(None, startup.dnode(), reconcile=True)
+        except KernelRefused:
+            self.missing = tuple(await self._kernel.apply_most(startup.dnode(), reconcile=True))
         self.running = startup
         self.startup = startup.copy() if self.explicit_startup else Tree(self.schema.context)
 
@@ -106,11 +112,34 @@ class Datastores:
         except KernelRefused as refused:
             raise self._refusals(refused) from None
 
-    async def make_running(self, content: Tree, *, lasting: bool) -> Tree:
+    async def repair(self) -> Applied:
+        """Make the kernel carry running again, whatever somebody else has changed of it.
+
+        Raises:
+            Fault: the kernel would not; it is as it was.
+        """
+        now = self.running.dnode()
+        try:
+            applied = await self._kernel.apply(now, now)
+        except KernelRefused as refused:
+            raise self._refusals(refused) from None
+        self.missing = ()
+        return applied
+
+    async def make_up(self) -> None:
+        """Try again to have the kernel carry all of running.
+
+        Raises:
+            KernelRefused: see ``Kernel.apply_most``.
+        """
+        self.missing = tuple(await self._kernel.apply_most(self.running.dnode()))
+
+    async def make_running(self, content: Tree, *, lasting: bool, most: bool = False) -> Tree:
         """Make `content`, valid and owned from now on, running and the kernel's configuration. All or nothing.
 
         Args:
             lasting: it is written to the startup file too (where the mode says so).
+            most: what the kernel refuses is left out there, and told by `missing`.
 
         Returns:
             What running was before, owned by the caller.
@@ -122,7 +151,11 @@ class Datastores:
         if save:
             self._prepare(content)
         try:
-            await self._kernel.apply(self.running.dnode(), content.dnode())
+            if most:
+                self.missing = tuple(await self._kernel.apply_most(content.dnode()))
+            else:
+                await self._kernel.apply(self.running.dnode(), content.dnode())
+                self.missing = ()
         except KernelRefused as refused:
             self._file.discard()
             raise self._refusals(refused) from None
@@ -172,10 +205,10 @@ class Datastores:
     def delete_startup(self) -> None:
         """
         Raises:
-            Fault: the file cannot be removed.
+            Fault: the disk would not; startup is as it was.
         """
         try:
-            self._file.delete()
+            self._file.clear()
         except OSError as error:
             raise _not_written(error) from None
         self.startup.free()

@@ -7,13 +7,14 @@ leaf is 19 s in which nobody is served. Few equal ones cost nothing; those are l
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from _libyang import ffi, lib
 from lxml import etree
 
 from . import tree
-from .canonical import canonical
+from .canonical import reader
 from .choices import child_of
 from .errors import Fault, RpcError
 from .message import qualified
@@ -52,38 +53,69 @@ def _model_of(schema: Schema, config: etree._Element, element: etree._Element) -
     return model
 
 
+Key = tuple[str, Callable[[etree._Element], bytes]]
+"""Tag of a list's key, and what reads its value."""
+Values = Callable[[etree._Element], "list[bytes] | None"]
+"""What an element must not have in common with another of its tag; None where libyang will say what is missing."""
+
+
 def _check_children(schema: Schema, parent: etree._Element, above: Any) -> None:
-    models: dict[str, tuple[Any, list[tuple[str, Any]]]] = {}
-    seen: set[tuple[str, ...]] = set()
+    kinds: dict[str, Values | None] = {}
+    seen: set[tuple[str | bytes, ...]] = set()
     for child in parent:
-        tag = str(child.tag)
-        if tag not in models:
-            model = child_of(schema, above, *qualified(child))
-            models[tag] = (model, _keys(model))
-        model, keys = models[tag]
-        if not model:
+        tag = child.tag
+        if tag not in kinds:
+            kinds[tag] = _values_of(schema, child_of(schema, above, *qualified(child)))
+        kind = kinds[tag]
+        values = kind(child) if kind is not None else None
+        if values is None:
             continue
-        values: list[str] = []
-        if model.nodetype & tree.LIST:
-            found = [next(child.iterchildren(name), None) for name, _model in keys]
-            if not keys or any(key is None for key in found):
-                # libyang says what is missing.
-                continue
-            values = [canonical(schema, key, one) for key, (_name, one) in zip(found, keys, strict=True)]
-        elif model.nodetype & tree.LEAFLIST:
-            values = [canonical(schema, child, model)]
-        if (tag, *values) in seen:
+        place = (tag, *values)
+        if place in seen:
             raise _twice(qualified(child)[1], values)
-        seen.add((tag, *values))
+        seen.add(place)
 
 
-def _keys(model: Any) -> list[tuple[str, Any]]:
-    """Tag and schema node of each key of a list."""
-    found = []
+def _values_of(schema: Schema, model: Any) -> Values | None:
+    """How to tell the instances of a schema node apart; None for what the models do not know."""
+    if not model:
+        return None
+    if model.nodetype & tree.LEAFLIST:
+        value = reader(schema, model)
+        return lambda element: [value(element)]
+    if not model.nodetype & tree.LIST:
+        return lambda _element: []
+    keys = _keys(schema, model)
+    if len(keys) == 1:
+        name, only = keys[0]
+
+        def one(entry: etree._Element) -> list[bytes] | None:
+            key = _key(entry, 0, name)
+            return None if key is None else [only(key)]
+
+        return one
+
+    def several(entry: etree._Element) -> list[bytes] | None:
+        found = [_key(entry, at, name) for at, (name, _read) in enumerate(keys)]
+        return [read(one) for one, (_name, read) in zip(found, keys, strict=True)] if None not in found else None
+
+    return several if keys else None
+
+
+def _key(entry: etree._Element, at: int, name: str) -> etree._Element | None:
+    """The key of this name; most clients write keys first and in their order."""
+    if len(entry) > at and entry[at].tag == name:
+        return entry[at]
+    return entry.find(name)
+
+
+def _keys(schema: Schema, model: Any) -> list[Key]:
+    """The keys of a list."""
+    found: list[Key] = []
     if model and model.nodetype & tree.LIST:
         child = lib.lysc_node_child(model)
         while child and child.flags & tree.KEY:
-            found.append((f"{{{_namespace(child)}}}{tree.name_of(child)}", child))
+            found.append((f"{{{_namespace(child)}}}{tree.name_of(child)}", reader(schema, child)))
             child = child.next
     return found
 
@@ -92,7 +124,7 @@ def _namespace(model: Any) -> str:
     return str(ffi.string(model.module.ns).decode())
 
 
-def _twice(name: str, values: list[str]) -> Fault:
-    which = f" ({', '.join(value[:99] for value in values)})" if values else ""
+def _twice(name: str, values: list[bytes]) -> Fault:
+    which = f" ({', '.join(value.decode()[:99] for value in values)})" if values else ""
     said = f"<config> names <{name}>{which} twice. Name it once."
     return Fault(RpcError("bad-element", said, info=[("bad-element", name)]))

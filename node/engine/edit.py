@@ -18,6 +18,7 @@ from .complaints import fault_of
 from .duplicates import check_duplicates
 from .edit_text import Marks, named, read_marks, text_of, without_bare_removals
 from .errors import BASE, Fault, RpcError
+from .matches import check_matches
 from .paths import to_xml
 from .schema import Schema
 from .tree import NULL, LibyangRefused, Node, Tree
@@ -54,6 +55,7 @@ def apply(schema: Schema, target: Tree, config: etree._Element, default: Default
         except _NotParsed as found:
             raise _why(schema, config, found.node) from None
         walk.moves.carry_out(target)
+        check_matches(schema, target, config, marked=marks.any)
     finally:
         change.free()
 

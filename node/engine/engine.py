@@ -17,6 +17,7 @@ from .monitoring import MODULES, Monitoring, Statistics
 from .notify import Notifications
 from .schema import Schema
 from .session import EngineSession
+from .shortfall import Shortfall
 from .startup import StartupFile
 from .tree import Tree
 from .vocabulary import Vocabulary
@@ -47,7 +48,8 @@ class Engine:
         self.vocabulary = Vocabulary(self.schema)
         self.locks = Locks()
         self.notifications = Notifications(self.schema)
-        self.commits = Commits(self.datastores, self.notifications.publish, self.soon)
+        self.shortfall = Shortfall(self.datastores, settings.observe, self.soon)
+        self.commits = Commits(self.datastores, self.notifications.publish, self.soon, self.shortfall.began)
         self.sessions: dict[int, EngineSession] = {}
         self.statistics = Statistics()
         self._monitoring = Monitoring(
@@ -61,6 +63,8 @@ class Engine:
     async def start(self) -> None:
         """See ``contract.Opener``."""
         await self.datastores.start()
+        if self.datastores.missing:
+            self.shortfall.began("startup")
 
     def open(self, user: User, peer: Peer, send: Callable[[bytes], None], end: Callable[[str], None]) -> EngineSession:
         """See ``contract.Opener``."""
@@ -73,7 +77,9 @@ class Engine:
         for session in list(self.sessions.values()):
             await session.finish("other")
             session.end("the server stops")
+        self.shortfall.stop()
         await self.alone(self.commits.stop)
+        self.shortfall.stop()
         if self._tasks:
             await asyncio.wait(self._tasks)
         self.datastores.stop()

@@ -7,6 +7,8 @@ names.
 
 from __future__ import annotations
 
+import codecs
+import re
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -21,6 +23,9 @@ OK = b"<ok/>"
 MOST = 700_000
 """Elements and attributes of one message; 100,000 routes have 400,000 to 600,000."""
 _HEAD = b'<?xml version="1.0" encoding="UTF-8"?>\n'
+_DECLARED = re.compile(rb"""<\?xml\s[^>]*?\sencoding\s*=\s*["']([^"'>]{1,40})["']""")
+_TRUE = {b"utf-8", b"utf8", b"us-ascii", b"ascii"}
+_OTHER_STARTS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE, b"<\0", b"\0<")
 
 
 def check_size(message: bytes) -> None:
@@ -43,8 +48,9 @@ def read(message: bytes) -> etree._Element:
     """The root element.
 
     Raises:
-        NotXml: not well-formed, or with a document type declaration.
+        NotXml: not well-formed, not in UTF-8 (RFC 6241, 3), or with a document type declaration.
     """
+    _check_encoding(message)
     parser = etree.XMLParser(
         encoding="utf-8", resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False,
         huge_tree=False, remove_comments=True, remove_pis=True,
@@ -56,6 +62,15 @@ def read(message: bytes) -> etree._Element:
     if root.getroottree().docinfo.internalDTD is not None:
         raise NotXml("a document type declaration is not allowed")
     return root
+
+
+def _check_encoding(message: bytes) -> None:
+    """Refuses what is not in UTF-8, or says that it is not. ASCII is UTF-8."""
+    if message.startswith(_OTHER_STARTS):
+        raise NotXml("it is in UTF-16 or UTF-32, and NETCONF is in UTF-8")
+    declared = _DECLARED.match(message.lstrip()[:200])
+    if declared is not None and declared[1].lower() not in _TRUE:
+        raise NotXml(f"it declares the encoding {declared[1].decode('ascii', 'replace')}, and NETCONF is in UTF-8")
 
 
 def hello(capabilities: Iterable[str], session_id: int) -> bytes:
@@ -79,12 +94,16 @@ def speaks_1_1(message: bytes) -> bool:
     except NotXml as error:
         raise fault("malformed-message", f"The <hello> is not XML: {error}", "rpc") from None
     if root.tag != f"{{{BASE}}}hello":
-        raise fault("operation-failed", "The first message must be a <hello>.")
+        namespace, name = qualified(root)
+        raise fault(
+            "operation-failed", f"The first message must be <hello xmlns='{BASE}'>, not {name} of '{namespace}'."
+        )
     if root.find(f"{{{BASE}}}session-id") is not None:
         raise fault("operation-failed", "The <hello> of a client must not have a <session-id>.")
     told = {(item.text or "").strip() for item in root.iterfind(f"{{{BASE}}}capabilities/{{{BASE}}}capability")}
     if not told & {BASE_1_0, BASE_1_1}:
-        raise fault("operation-failed", "The <hello> announces neither base:1.0 nor base:1.1.")
+        known = ", ".join(sorted(one for one in told if ":netconf:base:" in one)) or "no capability of that kind"
+        raise fault("operation-failed", f"The <hello> announces neither base:1.0 nor base:1.1, but {known}.")
     return BASE_1_1 in told
 
 

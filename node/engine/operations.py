@@ -199,7 +199,7 @@ async def commit(engine: Engine, session: EngineSession, operation: etree._Eleme
         raise fault("missing-element", "confirm-timeout and persist need <confirmed/>.", bad_element="confirmed")
     engine.locks.check("running", session.session_id)
     engine.locks.check("candidate", session.session_id)
-    await engine.commits.commit(Who(session.session_id, session.words), request)
+    session.remark = await engine.commits.commit(Who(session.session_id, session.words), request)
     return OK
 
 

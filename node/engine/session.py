@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 _LONGEST_ID = 4095
+_LONGEST_WORDS = 500
 
 
 class EngineSession:
@@ -44,6 +45,8 @@ class EngineSession:
         self.hello = hello(engine.capabilities, session_id)
         self.base_1_1: bool | None = None
         self.ended = False
+        self.end_reason: str | None = None
+        self.remark: str | None = None
         self.end = end
 
     async def receive(self, message: bytes) -> bytes | None:
@@ -106,7 +109,11 @@ class EngineSession:
             self.base_1_1 = speaks_1_1(message)
         except Fault as found:
             self._engine.statistics.in_bad_hellos += 1
-            _LOG.warning("session %d: %s", self.session_id, found)
+            self.end_reason = f"the hello was refused: {found}"
+            # The client's own words are among it: they must not forge a line.
+            said = ascii(self.end_reason)[1:-1][:_LONGEST_WORDS]
+            who = f"user '{self.facts.user.name}' from {self.facts.peer.source_host}"
+            _LOG.warning("session %d of %s ends: %s", self.session_id, who, said)
             await self.finish("bad-hello")
             return None
         self._engine.began(self)
@@ -116,6 +123,7 @@ class EngineSession:
         self.facts.counters.in_bad_rpcs += 1
         if not self.base_1_1:
             # base:1.0 has no word for it (RFC 6241, Appendix A).
+            self.end_reason = f"the message is not XML: {reason}"
             await self.finish("dropped")
             return None
         return self._refused(None, fault("malformed-message", f"The message is not XML: {reason}", "rpc"))
@@ -141,7 +149,8 @@ class EngineSession:
             inside = fault("operation-failed", "The server failed inside; its log has more.", "application")
             self._done(operation, name[1], element, "operation-failed", "internal")
             return self._refused(rpc, inside)
-        self._done(operation, name[1], element, "ok", None)
+        remark, self.remark = self.remark, None
+        self._done(operation, name[1], element, "ok", remark)
         return reply(rpc, content)
 
     async def _allowed(self, operation: Operation, name: str, element: etree._Element) -> bytes:

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import shutil
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +19,7 @@ from .duplicates import check_duplicates
 from .edit_text import named
 from .edit_text import text_of as text_in
 from .errors import BASE, Fault
+from .matches import check_matches
 from .message import NotXml, read
 from .schema import Schema
 from .tree import LibyangRefused, Tree
@@ -30,6 +33,7 @@ class StartupFile:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._temporary = path.with_name(f".{path.name}.new")
+        self._old = path.with_name(f".{path.name}.old")
 
     def load(self, schema: Schema) -> Tree:
         """What the file says, valid and with defaults; an empty configuration where there is no file.
@@ -37,9 +41,10 @@ class StartupFile:
         Raises:
             StartupUnusable: see there.
         """
-        # Left by a crash between writing and renaming: it was never in force.
-        with suppress(OSError):
-            self._temporary.unlink(missing_ok=True)
+        # Left by a crash in between: the one was never in force, the other was replaced.
+        for left in (self._temporary, self._old):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
         try:
             text = self.path.read_bytes()
         except FileNotFoundError:
@@ -61,8 +66,11 @@ class StartupFile:
             where = f" ({first.path})" if first.path else ""
             raise StartupUnusable(f"{self.path}: {first.message}{where} Correct it, or remove the file.") from None
 
-    def prepare(self, text: bytes) -> None:
+    def prepare(self, text: bytes, owner: tuple[int, int] | None = None) -> None:
         """Write the next content beside the file, and have it on the disk. `text` is the content of <config>.
+
+        Args:
+            owner: user and group that it shall belong to; None for who writes it.
 
         Raises:
             OSError: it could not be; nothing was changed.
@@ -71,6 +79,8 @@ class StartupFile:
         try:
             handle = os.open(self._temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, _MODE)
             try:
+                if owner is not None:
+                    os.fchown(handle, *owner)
                 view = memoryview(data)
                 while view:
                     view = view[os.write(handle, view) :]
@@ -87,25 +97,67 @@ class StartupFile:
         Raises:
             OSError: the old content still stands.
         """
-        self._temporary.replace(self.path)
         folder = os.open(self.path.parent, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            os.fsync(folder)
+            had = self._keep_old()
+            try:
+                self._temporary.replace(self.path)
+                _sync(folder)
+            except OSError:
+                self._put_back(had)
+                raise
+            with suppress(OSError):
+                self._old.unlink(missing_ok=True)
         finally:
             os.close(folder)
+
+    def _keep_old(self) -> bool:
+        """Have the file under a second name too; whether there is one."""
+        with suppress(OSError):
+            self._old.unlink(missing_ok=True)
+        try:
+            os.link(self.path, self._old, follow_symlinks=False)
+        except FileNotFoundError:
+            return False
+        except OSError:  # a file system without hard links
+            shutil.copy2(self.path, self._old)
+        return True
+
+    def _put_back(self, had: bool) -> None:
+        # After a failed fsync(2) nobody knows what a crash would leave. What is read until then must be the old file.
+        with suppress(OSError):
+            if had:
+                self._old.replace(self.path)
+                # Renaming a file to another name of its own does nothing, and leaves both.
+                self._old.unlink(missing_ok=True)
+            else:
+                self.path.unlink(missing_ok=True)
 
     def discard(self) -> None:
         """Forget what `prepare` has written."""
         with suppress(OSError):
             self._temporary.unlink(missing_ok=True)
 
-    def delete(self) -> None:
-        """Remove the file: startup is empty.
+    def clear(self) -> None:
+        """Make the file an empty configuration. It is not removed: a file that is not there was lost.
 
         Raises:
-            OSError: it is still there.
+            OSError: the old content still stands.
         """
-        self.path.unlink(missing_ok=True)
+        try:
+            self.prepare(b"")
+            self.finish()
+        except OSError:
+            self.discard()
+            raise
+
+
+def _sync(folder: int) -> None:
+    try:
+        os.fsync(folder)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):  # what a file system cannot do is not what failed
+            raise
 
 
 def parse_config(schema: Schema, config: etree._Element) -> Tree:
@@ -117,9 +169,11 @@ def parse_config(schema: Schema, config: etree._Element) -> Tree:
     text = text_in(config)
     check_duplicates(schema, config)
     try:
-        return tree.parse(schema.context, text, lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
+        found = tree.parse(schema.context, text, lib.LYD_PARSE_STRICT | lib.LYD_PARSE_NO_STATE)
     except LibyangRefused:
         raise named(fault_of(schema), config) from None
+    check_matches(schema, found, config)
+    return found
 
 
 def text_of(content: Tree) -> bytes:

@@ -67,7 +67,8 @@ def plain(item: Any, without: Iterable[str] = ()) -> dict[str, Any]:
     return found
 
 
-def _route_plain(route: Route) -> dict[str, Any]:
+def route_plain(route: Route) -> dict[str, Any]:
+    """A route as JSON values, without what is unset."""
     found: dict[str, Any] = {"prefix": route.prefix, "type": route.type}
     if route.next_hop is not None:
         found["next_hop"] = route.next_hop
@@ -208,7 +209,7 @@ def route_key(route: Route) -> str:
 
 
 def _route_gone(route: Route) -> Change:
-    return Change("remove", "route", route_key(route), before=_route_plain(route))
+    return Change("remove", "route", route_key(route), before=route_plain(route))
 
 
 def _serves(have: Route, want: Route) -> bool:
@@ -234,7 +235,7 @@ def _routes(have: Iterable[Route], want: Iterable[Route], gone: set[str]) -> tup
     for route in want:
         old = standing.pop((route.prefix, route.metric), None)
         if old is None:
-            come.append(Change("add", "route", route_key(route), after=_route_plain(route)))
+            come.append(Change("add", "route", route_key(route), after=route_plain(route)))
         elif len(old) != 1 or old[0].interface in gone or not _serves(old[0], route):
             _replace_route(old, route, gone, out, come)
     for left in standing.values():
@@ -249,7 +250,7 @@ def _replace_route(old: list[Route], route: Route, gone: set[str], out: list[Cha
     replaced = None if good else next((one for one in rest if one.interface not in gone), None)
     out += [_route_gone(one) for one in rest if one is not replaced]
     if replaced is not None:
-        before, after = _route_plain(replaced), _route_plain(route)
+        before, after = route_plain(replaced), route_plain(route)
         come.append(Change("change", "route", route_key(route), before=before, after=after))
     elif good is None:
-        come.append(Change("add", "route", route_key(route), after=_route_plain(route)))
+        come.append(Change("add", "route", route_key(route), after=route_plain(route)))

@@ -141,8 +141,13 @@ class Transport(Protocol):
             NodeError: it could not be read.
         """
 
-    def apply(self, changes: Sequence[Change]) -> Applied:
+    def apply(self, changes: Sequence[Change], wanted: NodeConfig | None = None) -> Applied:
         """All changes or none, in one commit or one by one as the node's kind has it.
+
+        Args:
+            changes: in an order that the node can take.
+            wanted: what they lead to, for nodes that do not look by themselves whether what stays still works. A
+                route's ``interface`` is there where somebody asked for it.
 
         Raises:
             NodeError: the node refused a change and is as it was before.

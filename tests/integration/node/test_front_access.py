@@ -337,37 +337,18 @@ def test_what_is_wrong_with_the_settings_is_said_by_check_and_run(change: dict[s
             node.remove()
 
 
-UNREACHABLE = (
-    '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0">'
-    '<routing xmlns="urn:ietf:params:xml:ns:yang:ietf-routing"><control-plane-protocols>'
-    "<control-plane-protocol><type>static</type><name>x</name><static-routes>"
-    '<ipv4 xmlns="urn:ietf:params:xml:ns:yang:ietf-ipv4-unicast-routing"><route>'
-    "<destination-prefix>10.0.0.0/8</destination-prefix><next-hop>"
-    "<next-hop-address>192.0.2.77</next-hop-address></next-hop></route></ipv4></static-routes>"
-    "</control-plane-protocol></control-plane-protocols></routing></config>"
-)
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        ("<config", "startup.xml"),
-        (UNREACHABLE, "unreachable"),
-    ],
-    ids=["no-xml", "refused-by-the-kernel"],
-)
-def test_a_startup_configuration_that_cannot_be_had_is_said(content: str, said: str) -> None:
+def test_a_startup_configuration_that_cannot_be_read_is_said() -> None:
     with namespaces("node") as lab:
         node = FrontNode(lab)
         try:
-            (node.folder / "state/startup.xml").write_text(content)
+            (node.folder / "state/startup.xml").write_text("<config")
             node.start(wait=False)
             assert node.process is not None
             assert node.process.wait(30) == 1
             node.process = None
-            assert said in node.said()
+            assert "startup.xml" in node.said()
             assert "Traceback" not in node.said()
-            assert (node.folder / "state/startup.xml").read_text() == content
+            assert (node.folder / "state/startup.xml").read_text() == "<config"
         finally:
             node.remove()
 

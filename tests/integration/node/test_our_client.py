@@ -123,7 +123,7 @@ PORT = "<matches><tcp><destination-port><operator>{}</operator><port>443</port><
         entry("https", PORT.format("gte")),
         entry("old", "<matches><tcp><flags>syn</flags></tcp></matches>"),
         entry("old", "<matches><tcp><flags>ack syn</flags></tcp></matches>"),
-        "<acl><name>shadownet-web</name><type>mixed-eth-ipv4-ipv6-acl-type</type></acl>",
+        "<acl><name>shadownet-web</name><type>ipv4-acl-type</type></acl>",
     ],
 )
 def test_a_list_that_somebody_changed_is_made_anew(node: FrontNode, transport: NetconfTransport, inside: str) -> None:

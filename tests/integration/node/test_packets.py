@@ -19,6 +19,7 @@ from ansible_collections.shadownet.ipam.tests.integration.frontend.test_packets 
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, namespaces, wait_for
 
 from .front_node import FrontNode
+from .wire import Wire
 
 pytestmark = [pytest.mark.netns, pytest.mark.nft]
 
@@ -146,3 +147,77 @@ def test_the_order_of_entries_and_prefixes_count(lab: Lab, apply: Push) -> None:
     assert ping(lab, "one", "two", 4) == "open"
     apply(outwards, access_lists=[{"name": "shadownet-p", "entries": [{**echo, "source": "10.1.0.4/30"}]}])
     assert ping(lab, "one", "two", 4) == "dropped"
+
+
+ACLS = "urn:ietf:params:xml:ns:yang:ietf-access-control-list"
+WEB = "<tcp><destination-port><operator>eq</operator><port>80</port></destination-port></tcp>"
+
+
+def commit(node: FrontNode, inside: str) -> None:
+    with Wire(node) as client:
+        config = f'<config xmlns:nc="urn:ietf:params:xml:ns:netconf:base:1.0">{inside}</config>'
+        for rpc in (f"<edit-config><target><candidate/></target>{config}</edit-config>", "<commit/>"):
+            reply = client.rpc(rpc)
+            assert b"<ok" in reply, reply
+
+
+@pytest.fixture
+def lists(node: FrontNode, lab: Lab) -> Iterator[Callable[[dict[str, int]], None]]:
+    """Commits lists by hand at the ingress of sn1, each of one family, that let TCP to port 80 pass."""
+
+    def work(families: dict[str, int]) -> None:
+        made = "".join(
+            f"<acl><name>{name}</name><type>ipv{family}-acl-type</type><aces><ace><name>web</name>"
+            f"<matches>{WEB}</matches><actions><forwarding>accept</forwarding></actions></ace></aces></acl>"
+            for name, family in families.items()
+        )
+        sets = "".join(f"<acl-set><name>{name}</name></acl-set>" for name in families)
+        place = f"<interface><interface-id>sn1</interface-id><ingress><acl-sets>{sets}</acl-sets></ingress></interface>"
+        points = f"<attachment-points>{place}</attachment-points>"
+        commit(node, f'<acls xmlns="{ACLS}" nc:operation="replace">{made}{points}</acls>')
+
+    yield work
+    commit(node, f'<acls xmlns="{ACLS}" nc:operation="remove"/>')
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_a_list_of_one_family_leaves_the_other_alone(
+    lab: Lab, node: FrontNode, lists: Callable[[dict[str, int]], None], family: int
+) -> None:
+    lists({"corp": family})
+    other = 10 - family
+    assert [tcp(lab, "one", "two", port, family) for port in (80, 81)] == ["open", "dropped"]
+    assert ping(lab, "one", "two", family) == "dropped"
+    assert [tcp(lab, "one", "two", port, other) for port in (80, 81)] == ["open", "open"]
+    assert ping(lab, "one", "two", other) == "open"
+    with Wire(node) as client:
+        state = client.rpc(f'<get><filter><acls xmlns="{ACLS}"/></filter></get>')
+    assert b"<name>corp</name>" in state
+    assert b"matched-packets" in state
+    assert b"shadownet-agent" not in state
+
+
+def test_lists_of_both_families_leave_nothing_undecided(lab: Lab, lists: Callable[[dict[str, int]], None]) -> None:
+    lists({"four": 4, "six": 6})
+    for family in (4, 6):
+        assert [tcp(lab, "one", "two", port, family) for port in (80, 81)] == ["open", "dropped"]
+
+
+def test_an_empty_commit_repairs_what_a_hand_has_changed(lab: Lab, node: FrontNode, apply: Push) -> None:
+    lab.run("two", "ip", "address", "add", "10.8.0.1/32", "dev", "lo")
+    ADDRESSES["far", 4] = "10.8.0.1"
+    try:
+        apply(routes=[{"prefix": "10.8.0.0/24", "next_hop": "10.2.0.2"}])
+        assert ping(lab, "one", "far", 4) == "open"
+        lab.run("node", "ip", "route", "del", "10.8.0.0/24")
+        assert ping(lab, "one", "far", 4) == "rejected"
+        for expected in ("the kernel did not hold running; repaired 1: route 10.8.0.0/24", None):
+            with Wire(node) as client:
+                assert b"<ok" in client.rpc("<commit/>")
+            last = node.audit("operation", operation="commit")[-1]
+            assert (last["outcome"], last.get("message")) == ("ok", expected) or (
+                expected is not None and str(last.get("message")).startswith(expected)
+            )
+            assert ping(lab, "one", "far", 4) == "open"
+    finally:
+        del ADDRESSES["far", 4]

@@ -158,15 +158,43 @@ def test_a_first_commit_that_nobody_confirmed_is_gone_after_a_crash(node: FrontN
     assert look.agreed() == frozenset()
 
 
+COPY = "<copy-config><target><startup/></target><source><running/></source></copy-config>"
+
+
 def test_explicit_startup_may_be_deleted(node: FrontNode) -> None:
     node.settings["startup"]["mode"] = "explicit"
     node.write_settings()
     node.start()
     commit(node, "10.1.0.0/16")
-    assert not (node.folder / "state/startup.xml").exists()
+    file = node.folder / "state/startup.xml"
+    assert "10.1.0.0" not in file.read_text()
+    with Wire(node) as client:
+        ok(client.rpc(COPY))
+        assert "10.1.0.0" in file.read_text()
+        ok(client.rpc("<delete-config><target><startup/></target></delete-config>"))
     assert node.stop() == 0
     node.start()
     assert Look(node).kernel() == frozenset()
+
+
+def test_a_lost_explicit_startup_leaves_the_node_alone(node: FrontNode) -> None:
+    node.settings["startup"]["mode"] = "explicit"
+    node.write_settings()
+    node.start()
+    commit(node, "10.1.0.0/16")
+    with Wire(node) as client:
+        ok(client.rpc(COPY))
+    assert node.stop() == 0
+    file = node.folder / "state/startup.xml"
+    kept = file.read_bytes()
+    file.unlink()
+    assert f"there is no startup file {file}" in refused(node)
+    assert Look(node).kernel() == {"10.1.0.0/16"}
+    assert not file.exists()
+    file.write_bytes(kept)
+    file.chmod(0o644)
+    node.start()
+    assert Look(node).kernel() == {"10.1.0.0/16"}
 
 
 def test_a_deeply_nested_file_changes_nothing(node: FrontNode) -> None:

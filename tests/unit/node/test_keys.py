@@ -45,6 +45,14 @@ def test_from_limits_where_a_key_may_come_from(source: str, accepted: bool) -> N
 
 
 @pytest.mark.parametrize(
+    "options", ['from="192.0.2.1",from="198.51.100.1"', 'from="192.0.2.1",no-pty,from="192.0.2.1"']
+)
+def test_two_from_are_refused_as_openssh_does(options: str) -> None:
+    with pytest.raises(InvalidInput, match="from= is there twice"):
+        accounts([user(f"{options} {LINE}")])
+
+
+@pytest.mark.parametrize(
     "line",
     [
         "ssh-ed25519 AAAA",

@@ -29,10 +29,14 @@ class Announced:
     def __init__(self, capabilities: Iterable[str]) -> None:
         self.capabilities = frozenset(item.strip() for item in capabilities)
         self.modules: set[str] = set()
+        self._features: dict[str, set[str]] = {}
         for item in self.capabilities:
             uri, mark, query = item.partition("?")
             if mark and not uri.startswith(_CAPABILITY):
-                self.modules.update(parse_qs(query).get("module", ()))
+                words = parse_qs(query)
+                self.modules.update(words.get("module", ()))
+                for module in words.get("module", ()):
+                    self._features[module] = {name for text in words.get("features", ()) for name in text.split(",")}
         # Some devices announce the name space in front of "netconf", as RFC 4741's drafts had it.
         names = {item.partition("?")[0].replace(":xml:ns:netconf:", ":netconf:") for item in self.capabilities}
         self.base11 = "urn:ietf:params:netconf:base:1.1" in names
@@ -53,11 +57,17 @@ class Announced:
     def learn(self, reply: Any) -> None:
         """Adds the modules of a reply to ``library_query`` or ``schemas_query``."""
         for module in reply.iter(f"{{{_LIBRARY}}}module", f"{{{_MONITORING}}}schema"):
-            self.modules.update(
-                child.text.strip()
-                for child in module
-                if local_name(child) in ("name", "identifier") and child.text is not None
-            )
+            said = [(local_name(child), (child.text or "").strip()) for child in module]
+            names = {text for leaf, text in said if leaf in ("name", "identifier") and text}
+            self.modules |= names
+            if module.tag == f"{{{_LIBRARY}}}module":
+                for name in names:
+                    self._features[name] = {text for leaf, text in said if leaf == "feature"}
+
+    def offers(self, feature: str) -> bool | None:
+        """Whether the server has a feature, ``module:feature``; None where it has not been heard of the module."""
+        module, _colon, name = feature.partition(":")
+        return name in self._features[module] if module in self._features else None
 
     def lacks(self, wanted: Iterable[str]) -> list[str]:
         """Modules of ``wanted`` that the server is not known to have; none where it has no way to name any."""
@@ -94,17 +104,20 @@ def library_query() -> Any:
     for top in ("yang-library", "modules-state"):
         found = query[0].makeelement(f"{{{_LIBRARY}}}{top}", nsmap={None: _LIBRARY})
         if top == "modules-state":
-            module = found.makeelement(f"{{{_LIBRARY}}}module")
-            module.append(module.makeelement(f"{{{_LIBRARY}}}name"))
-            found.append(module)
+            found.append(_module_query(found))
         else:
             sets = found.makeelement(f"{{{_LIBRARY}}}module-set")
-            module = sets.makeelement(f"{{{_LIBRARY}}}module")
-            module.append(module.makeelement(f"{{{_LIBRARY}}}name"))
-            sets.append(module)
+            sets.append(_module_query(sets))
             found.append(sets)
         query[0].append(found)
     return query
+
+
+def _module_query(parent: Any) -> Any:
+    module = parent.makeelement(f"{{{_LIBRARY}}}module")
+    for leaf in ("name", "feature"):
+        module.append(module.makeelement(f"{{{_LIBRARY}}}{leaf}"))
+    return module
 
 
 def schemas_query() -> Any:

@@ -22,7 +22,7 @@ from .trees import BadXml, parse, without_blanks
 OWN = Path(__file__).resolve().parents[4] / "templates" / "netconf"
 PARTS = ("interfaces", "addresses", "routes", "routes4", "routes6", "access_lists")
 _KNOWN = {"title", "namespaces", "modules", "types", "vlan_name", "name_pattern", "established", "cannot", "read"}
-_NO_XPATHS = {"families", "actions", "protocols", "halves", "known", "list_types"}
+_NO_XPATHS = {"families", "actions", "protocols", "halves", "known", "list_types", "mixed_type", "mixed_feature"}
 _MOST_ITEMS = 1_000_000
 _TEMPLATES = ("edit.xml.j2", "filter.xml.j2", "names.xml.j2")
 # What an expression of a template may raise besides Jinja2's own errors.
@@ -61,6 +61,8 @@ class Dialect:
         )
         self.established: str | None = data.get("established")
         self.read: dict[str, Any] = data["read"]
+        lists = [one for one in _list(self.read.get("access_lists")) if isinstance(one, Mapping)]
+        self.mixed_feature: str | None = next((one["mixed_feature"] for one in lists if "mixed_feature" in one), None)
         self._items = 0
 
     def _load(self) -> Mapping[str, Any]:

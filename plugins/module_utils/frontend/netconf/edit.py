@@ -26,6 +26,7 @@ def context(
     remove: str = "remove",
     marking: Marking = _UNMARKED,
     shared: Collection[str] = (),
+    mixed: bool = True,
 ) -> dict[str, Any]:
     """The variables of ``edit.xml.j2``.
 
@@ -35,9 +36,11 @@ def context(
         remove: the operation that removes: ``delete`` for servers of NETCONF 1.0.
         marking: what is done with the mark.
         shared: interfaces that have access lists of others, too.
+        mixed: the node has access lists of a type for both families.
     """
     return {
         "remove": remove,
+        "mixed": mixed,
         "mark": marking.text,
         "unmark": marking.remove,
         "marked": marking.stays,

@@ -22,9 +22,14 @@ _Find = Callable[[Any], list[Any]]
 
 
 class Reader:
-    """Reads configurations of one dialect."""
+    """Reads configurations of one dialect.
+
+    Attributes:
+        mixed: whether the node has access lists of a type for both families; None where that is not known.
+    """
 
     def __init__(self, dialect: Dialect) -> None:
+        self.mixed: bool | None = None
         self._dialect = dialect
         self._types = {there: ours for ours, there in dialect.types.items()}
         self._paths: dict[str, Any] = {}
@@ -245,7 +250,10 @@ class Reader:
         if "list_types" not in spec:
             return True
         families_in = "".join(sorted({str(family) for entry in entries if (family := family_of(entry)) is not None}))
-        return _local(self._text(spec, "type", item) or "") == (spec["list_types"].get(families_in) or "")
+        narrow = spec["list_types"].get(families_in) or ""
+        wide = spec.get("mixed_type", narrow)
+        fit = {None: (narrow, wide), True: (wide,), False: (narrow,)}[self.mixed]
+        return _local(self._text(spec, "type", item) or "") in fit
 
     def _places(self, entries: list[Any], spec: Mapping[str, Any]) -> dict[int, AccessEntry]:
         return {_number(self._text(spec, "sequence", item)) or 0: self._entry(item, spec) for item in entries}

@@ -219,19 +219,22 @@ class NetconfTransport:
             raise NetconfError("The connection was lost while reading.", node_said=str(lost)) from None
         return self._current
 
-    def apply(self, changes: Sequence[Change]) -> Transaction:
-        """See ``Transport.apply``. The transaction's ``confirm`` and ``undo`` end it."""
+    def apply(self, changes: Sequence[Change], wanted: NodeConfig | None = None) -> Transaction:
+        """See ``Transport.apply``; a server looks at what stays by itself.
+
+        The transaction's ``confirm`` and ``undo`` end it.
+        """
         before = self._current
         if leaves_nothing(changes, before.config):
-            wanted = marking(before.mark, None, self._mark_place)
+            marked = marking(before.mark, None, self._mark_place)
         else:
-            wanted = marking(before.mark, self._mark or before.mark)
+            marked = marking(before.mark, self._mark or before.mark)
         try:
-            return self._start(changes, wanted)
+            return self._start(changes, marked)
         except NetconfRollbackFailed:
             raise
         except NetconfError as error:
-            if wanted.text is None or not self._may_be_the_mark(error):
+            if marked.text is None or not self._may_be_the_mark(error):
                 raise
             applied = self._start(changes, Marking(stays=before.mark is not None))
             self._unmarked = f"the node refused it: {error.rpc_errors[0]}"
@@ -348,8 +351,13 @@ class NetconfTransport:
         self, changes: Sequence[Change], before: NodeConfig, base11: bool, wanted: Marking | None = None
     ) -> Any:
         remove = "remove" if base11 else "delete"
-        shared = self._reader.shared
-        return self._dialect.edit(context(changes, before, self._dialect, remove, wanted or Marking(), shared))
+        shared, mixed = self._reader.shared, self._link is None or bool(self._mixed(self._link))
+        return self._dialect.edit(context(changes, before, self._dialect, remove, wanted or Marking(), shared, mixed))
+
+    def _mixed(self, link: Link) -> bool | None:
+        """Whether the node has access lists of a type for both families."""
+        feature = self._dialect.mixed_feature
+        return None if feature is None else link.announced.offers(feature)
 
     def _parts(self) -> tuple[str, ...]:
         """The parts that the desired configuration needs."""
@@ -396,6 +404,7 @@ class NetconfTransport:
                 raise
             reply = link.call(operations.get_config(self._dialect.filter(known)))
             self._parts_read = known
+        self._reader.mixed = self._mixed(link)
         names = self._other_names(link) if self._refers_to_others() else ()
         self._mark_place = self._reader.mark_text(reply) is not None
         return self._reader.read(reply, names, self._asked_link_local(), self._guarded())

@@ -16,6 +16,7 @@ _BODY = struct.Struct("=BBBBI")
 _ADDRESS, _LOCAL, _BROADCAST, _FLAGS, _PROTO = 1, 2, 4, 8, 11
 _NODAD = 0x02
 _LINK_SCOPE = 253
+_KERNEL = (1, 2, 3)  # IFAPROT_KERNEL_LO, _RA, _LL
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,11 @@ class Address:
     def link_local(self) -> bool:
         """Made by the kernel itself on every link."""
         return self.scope == _LINK_SCOPE and ":" in self.text
+
+    @property
+    def by_kernel(self) -> bool:
+        """Made by the kernel of what a router announced, or for the loopback."""
+        return parse(self.body, 8).get(_PROTO, b"\0")[0] in _KERNEL
 
 
 def read(wire: Wire, index: int = 0) -> list[Address]:

@@ -8,9 +8,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 from ...model.errors import NodeError, RollbackFailed
+from ...model.node_config import NodeConfig
 from ..change import Change
-from . import access, addresses, links, nft_table, routes, shaping, snapshot
+from ..route_order import in_order
+from ..wording import some
+from . import access, addresses, guests, links, nft_table, routes, shaping, snapshot
 from .links import Link
+from .standing import Standing
 from .undo import Undo
 from .wire import OURS, KernelRefused, Wire
 
@@ -29,12 +33,14 @@ _HINTS = {
 class Run:
     """One application of changes."""
 
-    def __init__(self, wire: Wire, nft: Callable[[], Wire]) -> None:
+    def __init__(self, wire: Wire, nft: Callable[[], Wire], wanted: NodeConfig | None = None) -> None:
         """
         Args:
             wire: a route socket.
             nft: gives a netfilter socket, when access lists are touched.
+            wanted: what the changes lead to, so that routes that stay are looked at too.
         """
+        self._wanted = wanted
         self._wire = wire
         self._nft = nft
         self._undo = Undo()
@@ -45,6 +51,10 @@ class Run:
         self._picture: snapshot.Picture | None = None
         self._limits: dict[int, shaping.Limit] | None = None
         self._change: Change | None = None
+        self._alike: list[str] = []
+        self._standing: Standing | None = None
+        self._disabled: list[Change] = []
+        self._strangers: list[bytes] = []
         self._steps: dict[tuple[str, str], Callable[[Change], None]] = {
             ("interface", "add"): self._add_link,
             ("interface", "change"): self._change_link,
@@ -54,25 +64,39 @@ class Run:
         }
 
     def all(self, changes: Sequence[Change]) -> Undo:
-        """Applies all changes in their order; links that go without leaving their place to another go last.
+        """Applies all changes in their order; links that go without leaving their place to another go last, and each
+        route comes after those that its gateway is reached over.
 
         Raises:
             NodeError, RollbackFailed: see ``Transport.apply``.
         """
+        changes = _routes_in_order(changes)
         try:
             self._going = {one.key for one in changes if one.kind == "interface" and one.op == "remove"}
             coming = [one.after for one in changes if one.kind == "interface" and one.op == "add" and one.after]
+            standing = self._standing = Standing(self._wire, changes, self._wanted)
+            self._undo.add(standing.bring_back_moved)
+            self._spare_others(changes)
             early: list[Change] = []
             down: list[Change] = []
             for change in changes:
                 (down if _can_wait(change, coming) else early).append(change)
             first = next((at for at, change in enumerate(early) if change.kind != "route"), len(early))
+            last = next((at for at in range(len(early), first, -1) if early[at - 1].kind != "route"), first)
             self._some(early[:first])
             for change in down:
                 self._change = change
                 self._take_down(change)
             self._picture = None
-            self._some(early[first:])
+            self._some(early[first:last])
+            standing.bring_back_devices(self._index, self._undo)
+            self._some(early[last:])
+            for change in self._disabled:
+                self._change = change
+                self._disable(change)
+            standing.check_gateways(self._index, self._undo, again=bool(self._disabled))
+            self._return_strangers()
+            standing.change = None
             self._some(list(self._late.values()))
         except KernelRefused as refused:
             raise self._back(refused) from None
@@ -84,9 +108,16 @@ class Run:
         return self._undo
 
     def _back(self, refused: KernelRefused) -> NodeError:
-        change = self._change
-        what = f"to {change.op} {change.kind} {change.key}" if change else "a change"
+        kept = self._standing.change if self._standing is not None else None
+        change = kept or self._change
+        verb = "keep" if kept else change.op if change else ""
+        what = f"to {verb} {change.kind} {change.key}" if change else "a change"
+        alike = () if kept else tuple(self._alike)
+        if len(alike) > 1:
+            what = f"to {verb} routes {some(alike)}"
         hint = _HINTS.get((change.kind, refused.code)) if change and change.op != "remove" else None
+        if kept:
+            hint = "What its next hop is reached by is changed by this push. Remove the route too, or give it another."
         details: dict[str, Any] = {
             "node_said": refused.words,
             "change": change.to_dict() if change else None,
@@ -94,13 +125,16 @@ class Run:
         try:
             self._undo.undo()
         except RollbackFailed as failed:
-            return RollbackFailed(
+            error: NodeError = RollbackFailed(
                 f"The node refused {what}: {refused.words}. Going back failed too: {failed.node_said}.",
                 fix=failed.fix,
                 **details,
             )
-        text = f"The node refused {what}: {refused.words}."
-        return NodeError(f"{text} {hint}" if hint else text, fix="Nothing was changed.", **details)
+        else:
+            text = f"The node refused {what}: {refused.words}."
+            error = NodeError(f"{text} {hint}" if hint else text, fix="Nothing was changed.", **details)
+        error.routes = alike or error.routes
+        return error
 
     def _some(self, changes: Sequence[Change]) -> None:
         at = 0
@@ -146,8 +180,10 @@ class Run:
                 requests.append(encoder.adding(change.after))
                 owners.append(change)
         sent = 0
+        found: list[tuple[Change, KernelRefused]] = []
         while sent < len(requests):
-            # The rest is sent once more only after removals of what had gone already.
+            # A send with a refusal is the last of its batch. The rest follows whatever it was: where many routes are
+            # refused, all are named at once, for whoever tries again without them.
             start = sent
             try:
                 refused, count = self._wire.batch(requests[start:] if start else requests)
@@ -160,8 +196,21 @@ class Run:
                 at = one.index + start
                 if requests[at][0] == routes.DELROUTE and snapshot.gone(one):
                     continue
-                self._change = owners[at]
-                raise one
+                if one.code == errno.EEXIST and self._there_already(encoder, owners[at], requests[at]):
+                    continue
+                found.append((owners[at], one))
+        if found:
+            self._change, first = found[0]
+            same = [change for change, one in found if one.code == first.code and change.op == self._change.op]
+            self._alike = list(dict.fromkeys(str(change.subject["prefix"]) for change in same))
+            raise first
+
+    def _there_already(self, encoder: routes.Encoder, change: Change, adding: routes.Request) -> bool:
+        """Whether this very route of ours has come since the node was read, from an active route manager.
+
+        Then it can be removed, and added again in the same send.
+        """
+        return not self._wire.batch([encoder.deleting(change.after or {}), adding], keep_going=True)[0]
 
     def _undo_routes(
         self,
@@ -190,6 +239,22 @@ class Run:
         self._undo.add(back)
 
     # Links
+
+    def _spare_others(self, changes: Sequence[Change]) -> None:
+        """Refuses to take what others have put on a link of ours.
+
+        Raises:
+            NodeError: others have.
+        """
+        ending = guests.ending(changes)
+        if not ending:
+            return
+        picture = self._picture = self._look({*self._going, *ending})
+        guests.spare(picture, ending)
+
+    def _return_strangers(self) -> None:
+        """Routes of others that went with an address come back where they can."""
+        snapshot.hanging(self._wire, [], routes.gateways_last(self._strangers), forgiving=True)
 
     def _forget_pictures(self, change: Change) -> None:
         """What was read of the node stands only while changes of one kind follow each other."""
@@ -301,10 +366,29 @@ class Run:
         link = links.find(self._wire, change.key)
         if link is None or not link.ours:
             raise KernelRefused(errno.ENODEV, f"interface {change.key}")
-        taken = self._snapshot(link)
-        self._set(link, change.after or {})
-        if link.up and not (change.after or {}).get("enabled", True):
-            snapshot.hanging(self._wire, taken.addresses, [])  # IPv6 addresses vanish when a link goes down
+        self._snapshot(link)
+        wanted = change.after or {}
+        if link.up and not wanted.get("enabled", True):
+            self._disabled.append(change)
+            wanted = {**wanted, "enabled": True}
+        self._set(link, wanted)
+
+    def _disable(self, change: Change) -> None:
+        """Takes a link down when everything else is done: then most refusals do not interrupt it.
+
+        With it go its VLANs, which the way back must bring up again.
+        """
+        link = links.find(self._wire, change.key)
+        if link is None or not link.ours:
+            raise KernelRefused(errno.ENODEV, f"interface {change.key}")
+        above = [
+            one for one in links.read(self._wire).values() if one.link == link.index and guests.rests_on(one, link)
+        ]
+        picture = self._look({link.name, *(one.name for one in above)})
+        taken = [self._snapshot(one, picture) for one in (*above, link)]
+        self._wire.talk(*links.changing(link.index, up=False))
+        for one in taken:
+            snapshot.hanging(self._wire, one.addresses, [])  # IPv6 addresses vanish when a link goes down
 
     # Addresses and rates
 
@@ -330,6 +414,7 @@ class Run:
         self._undo.add(lambda: self._address_back(link.index, there, through))
         self._wire.talk(*addresses.deleting(going["address"], link.index))
         snapshot.hanging(self._wire, others, through, forgiving=True)
+        self._strangers += (body for body in through if body[5] != OURS)
 
     def _address_back(self, index: int, there: list[addresses.Address], through: list[bytes]) -> None:
         family_order = [one for one in there if ":" not in one.text]
@@ -402,3 +487,12 @@ def _group(change: Change) -> str:
     if change.kind == "route":
         return "route"
     return "access" if change.kind in ("access_list", "attachment") else "single"
+
+
+def _routes_in_order(changes: Sequence[Change]) -> list[Change]:
+    """The same, with the routes that come in such an order; all else stays in its place."""
+    found = list(changes)
+    places = [at for at, change in enumerate(found) if change.kind == "route" and change.after is not None]
+    for at, change in zip(places, in_order([found[at] for at in places]), strict=True):
+        found[at] = change
+    return found

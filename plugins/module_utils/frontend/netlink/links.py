@@ -138,6 +138,11 @@ def attributes(link: Link, names: Mapping[int, str]) -> dict[str, Any]:
     return found
 
 
+def lower_of_vxlan(link: Link) -> int:
+    """Number of the interface that a VXLAN tunnel is bound to; 0 for none."""
+    return u32(link.data.get(_VXLAN_LINK, b"\0\0\0\0"))
+
+
 def making(
     wanted: Mapping[str, Any], index: Callable[[str], int], like: Link | None = None, peer_like: Link | None = None
 ) -> Request:

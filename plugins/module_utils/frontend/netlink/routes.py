@@ -185,6 +185,18 @@ def address_text(family: int, raw: bytes) -> str:
     return str(ipaddress.IPv6Address(raw)) if family == socket.AF_INET6 and "." in found else found
 
 
+def interface_to(wire: Wire, address: str) -> int:
+    """Number of the interface through which the node reaches an address now; 0 where the kernel names none.
+
+    Raises:
+        KernelRefused: it does not reach it.
+    """
+    family, size = (socket.AF_INET6, 16) if ":" in address else (socket.AF_INET, 4)
+    body = _BODY.pack(family, size * 8, 0, 0, 0, 0, 0, 0, 0)
+    answer = wire.get(GETROUTE, body + _ATTRIBUTE.pack(4 + size, _DST) + inet_pton(family, address))
+    return 0 if answer is None else u32(parse(answer, 12).get(_OIF, b"\0\0\0\0"))
+
+
 def dump_through(wire: Wire, indexes: Collection[int]) -> dict[int, list[bytes]]:
     """Bodies of the main table's routes that are not the kernel's own, by number of the interfaces they go through,
     in the order of ``gateways_last``: what ``replay`` needs to put them back."""
@@ -209,6 +221,12 @@ def _interfaces(attributes: Mapping[int, bytes]) -> set[int]:
         found.add(number)
         at += (max(size, 8) + 3) & ~3
     return found
+
+
+def prefix_of(body: bytes) -> str:
+    """The destination of a dumped route, for a reader."""
+    size = 16 if body[0] == socket.AF_INET6 else 4
+    return f"{address_text(body[0], _take_destination(body, size)[0])}/{body[1]}"
 
 
 def gateways_last(bodies: Iterable[bytes]) -> list[bytes]:

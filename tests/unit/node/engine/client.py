@@ -7,7 +7,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -18,6 +18,7 @@ pytest.importorskip("libyang", reason="needs the extra 'node'")
 from lxml import etree
 
 from ansible_collections.shadownet.ipam.node.contract import (
+    Applied,
     EngineSettings,
     KernelRefused,
     Part,
@@ -55,7 +56,9 @@ class MemoryKernel:
         self.holds: Any = None
         self.applied = 0
         self.reconciled = 0
+        self.drifted = Applied()
         self.refuse: list[Refusal] = []
+        self.leaves_out = False  # what it refuses, it can do without
         self.state_data: dict[str, Any] = {}
         self.asked: list[frozenset[Part]] = []
         self.pause: Callable[[], Awaitable[None]] | None = None
@@ -64,7 +67,7 @@ class MemoryKernel:
         if self.refuse:
             raise KernelRefused(self.refuse)
 
-    async def apply(self, before: Any, after: Any, *, reconcile: bool = False) -> None:
+    async def apply(self, before: Any, after: Any, *, reconcile: bool = False) -> Applied:
         if self.pause is not None:
             await self.pause()
         if self.refuse:
@@ -74,6 +77,14 @@ class MemoryKernel:
         self.holds = _plain(after)
         self.applied += 1
         self.reconciled += reconcile
+        found, self.drifted = self.drifted, Applied()
+        return found
+
+    async def apply_most(self, after: Any, *, reconcile: bool = False) -> Sequence[Refusal]:
+        if not self.leaves_out:
+            raise KernelRefused(self.refuse)
+        self.holds = _plain(after)
+        return tuple(self.refuse)
 
     async def state(self, parts: frozenset[Part]) -> dict[str, Any]:
         self.asked.append(parts)

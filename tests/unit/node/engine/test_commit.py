@@ -8,7 +8,14 @@ import resource
 
 import pytest
 
-from ansible_collections.shadownet.ipam.node.contract import EngineSettings, KernelRefused, Refusal, StartupUnusable
+from ansible_collections.shadownet.ipam.node.contract import (
+    Applied,
+    Done,
+    EngineSettings,
+    KernelRefused,
+    Refusal,
+    StartupUnusable,
+)
 from ansible_collections.shadownet.ipam.tests.unit.node.engine.client import (
     NC,
     Engine,
@@ -51,11 +58,41 @@ async def test_commit_reaches_kernel_and_file(lab: Lab, settings: EngineSettings
     assert [path.name for path in settings.startup_file.parent.iterdir()] == ["startup.xml"]
 
 
-async def test_a_commit_without_changes_touches_nothing(lab: Lab) -> None:
+async def test_a_commit_without_changes_repairs_the_kernel_and_is_remarked_on(lab: Lab, done: list[Done]) -> None:
     client = await lab.client()
-    before = lab.kernel.applied
+    await client.edit(ONE)
     await client.ok("<commit/>")
-    assert lab.kernel.applied == before
+    await client.ok("<commit/>")
+    assert done[-1].message is None
+    held, reconciled = lab.kernel.holds, lab.kernel.reconciled
+    lab.kernel.drifted = Applied(7, ("route 10.0.0.0/8", "address 192.0.2.1/24"))
+    await client.ok("<commit/>")
+    assert (done[-1].operation, done[-1].outcome) == ("commit", "ok")
+    assert done[-1].message == (
+        "the kernel did not hold running; repaired 7: route 10.0.0.0/8, address 192.0.2.1/24, ..."
+    )
+    assert (lab.kernel.holds, lab.kernel.reconciled) == (held, reconciled)
+    await client.ok("<get-config><source><running/></source></get-config>".replace("get-config", "validate"))
+    assert done[-1].message is None
+
+
+async def test_a_repair_that_the_kernel_refuses_fails_the_empty_commit(lab: Lab) -> None:
+    client = await lab.client()
+    await client.edit(ONE)
+    await client.ok("<commit/>")
+    lab.kernel.refuse = [UNREACHABLE]
+    error = await client.error("<commit/>")
+    assert error["error-message"] == UNREACHABLE.message
+    assert "<name>a</name>" in await client.running()
+
+
+async def test_confirming_asks_no_kernel(lab: Lab) -> None:
+    client = await lab.client()
+    await client.edit(ONE)
+    await client.ok("<commit><confirmed/></commit>")
+    lab.kernel.refuse = [UNREACHABLE]
+    await client.ok("<commit><confirmed/></commit>")
+    await client.ok("<commit/>")
 
 
 async def test_the_kernels_refusal_fails_the_commit_and_changes_nothing(lab: Lab, settings: EngineSettings) -> None:
@@ -179,7 +216,7 @@ async def test_explicit_startup(explicit_lab: Lab, settings: EngineSettings) -> 
     assert (await other.error(copy("startup", "<running/>")))["error-tag"] == "in-use"
     assert (await other.error("<delete-config><target><startup/></target></delete-config>"))["error-tag"] == "in-use"
     await client.ok("<delete-config><target><startup/></target></delete-config>")
-    assert not settings.startup_file.exists()
+    assert b"<name>" not in settings.startup_file.read_bytes()
     assert (await client.error("<delete-config><target><running/></target></delete-config>"))["error-tag"] == (
         "unknown-element"
     )

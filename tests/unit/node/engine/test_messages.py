@@ -115,6 +115,50 @@ async def test_messages_that_are_wrong(lab: Lab, message: str | bytes, told: lis
     assert len(await client.data(GET)) == 0
 
 
+@pytest.mark.parametrize("encoding", ["UTF-16", "utf-16le", "iso-8859-1", "UCS-4", "nonsense"])
+async def test_a_declaration_of_another_encoding_is_refused_by_name(lab: Lab, encoding: str) -> None:
+    client = await lab.client()
+    get = f'<rpc xmlns="{NC}" message-id="1">{GET}</rpc>'
+    root = await raw(client, f"\n<?xml version='1.0' encoding='{encoding}'?>{get}")
+    assert tags(root) == ["rpc", "malformed-message"]
+    assert root is not None
+    said = root.findtext(f".//{{{NC}}}error-message")
+    assert said is not None
+    assert encoding in said
+    assert "UTF-8" in said
+    assert len(await client.data(GET)) == 0
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32"])
+async def test_a_message_in_another_encoding_is_refused_as_such(lab: Lab, encoding: str) -> None:
+    client = await lab.client()
+    root = await raw(client, f'<rpc xmlns="{NC}" message-id="1">{GET}</rpc>'.encode(encoding))
+    assert tags(root) == ["rpc", "malformed-message"]
+    assert root is not None
+    assert "UTF-8" in (root.findtext(f".//{{{NC}}}error-message") or "")
+
+
+@pytest.mark.parametrize(
+    "declaration", ['version="1.0"', 'version="1.0" encoding="utf-8"', "version='1.0' encoding='ASCII'"]
+)
+async def test_declarations_that_are_true_are_taken(lab: Lab, declaration: str) -> None:
+    client = await lab.client()
+    root = await raw(client, f'<?xml {declaration}?><rpc xmlns="{NC}" message-id="1">{GET}</rpc>')
+    assert root is not None
+    assert root.find(f"{{{NC}}}data") is not None
+
+
+async def test_a_refused_hello_is_told_with_its_reason(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    client = unmet(lab)
+    await raw(client, f'<hello xmlns="{NC}">{CAPABILITIES.replace("1.1", "9.9")}</hello>')
+    assert client.session.end_reason == (
+        "the hello was refused: The <hello> announces neither base:1.0 nor base:1.1, but "
+        "urn:ietf:params:netconf:base:9.9."
+    )
+    assert "user 'admin' from 192.0.2.7" in caplog.text
+    assert "neither base:1.0 nor base:1.1" in caplog.text
+
+
 async def test_an_old_client_is_not_told_what_it_has_no_word_for(lab: Lab) -> None:
     client = await unmet(lab).hello("1.0")
     assert await raw(client, "<rpc") is None

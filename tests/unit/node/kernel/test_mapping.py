@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +15,7 @@ libyang = pytest.importorskip("libyang", reason="needs the extra node")
 
 from ansible_collections.shadownet.ipam.node import adopt, mapping  # noqa: E402
 from ansible_collections.shadownet.ipam.node.contract import KernelRefused  # noqa: E402
+from ansible_collections.shadownet.ipam.node.kernel import connect  # noqa: E402
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.diff import transition  # noqa: E402
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.dialect import Dialect  # noqa: E402
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.edit import context  # noqa: E402
@@ -178,6 +181,59 @@ def test_a_last_ace_of_its_name_is_the_default_action_unless_another_list_follow
     )
 
 
+V4, V6, BOTH = "ipv4-acl-type", "ipv6-acl-type", "mixed-eth-ipv4-ipv6-acl-type"
+PORT_80 = "<tcp><destination-port><port>80</port></destination-port></tcp>"
+ONLY = {
+    4: AccessList("shadownet-agent-ipv4-only", (AccessEntry("rest", "drop", source="0.0.0.0/0"),), "accept"),
+    6: AccessList("shadownet-agent-ipv6-only", (AccessEntry("rest", "drop", source="::/0"),), "accept"),
+}
+
+
+@pytest.mark.parametrize(("kind", "everything"), [(V4, "0.0.0.0/0"), (V6, "::/0"), (BOTH, None)])
+def test_a_list_of_one_family_judges_that_family_only(kind: str, everything: str | None) -> None:
+    found = read(acls(acl("l", ace("web", PORT_80), ace("all", action="drop"), kind=kind)))
+    web, every = found.access_lists[0].entries
+    assert (web.source, web.destination_port) == (everything, "80")
+    assert every.source == everything
+
+
+def test_a_list_without_a_type_judges_both() -> None:
+    made = read(acls(acl("l", ace("web", PORT_80)).replace(f"<type>{BOTH}</type>", "")))
+    assert made.access_lists == (AccessList("l", (AccessEntry("web", "accept", "tcp", destination_port="80"),)),)
+
+
+@pytest.mark.parametrize(
+    ("kinds", "closed"),
+    [
+        ((V4,), 4),
+        ((V6,), 6),
+        ((V4, V4), 4),
+        ((BOTH,), None),
+        ((V4, BOTH), None),
+        ((BOTH, V4), None),  # what no list has decided is dropped, in both families
+        ((V4, V6), None),
+        ((V6, V4), None),
+    ],
+)
+def test_what_no_list_of_its_family_is_asked_about_passes(kinds: tuple[str, ...], closed: int | None) -> None:
+    names = tuple(f"l{number}" for number in range(len(kinds)))
+    lists = (acl(name, ace("web", PORT_80), kind=kind) for name, kind in zip(names, kinds, strict=True))
+    found = read(interfaces(interface("sn1")) + acls(*lists, points=point("sn1", ingress=names, egress=names)))
+    more = (ONLY[closed],) if closed is not None else ()
+    assert found.interfaces[0].ingress == found.interfaces[0].egress == (*names, *(one.name for one in more))
+    assert found.access_lists[len(kinds) :] == more
+    assert {one.default_action for one in found.access_lists[: len(kinds)]} == {"drop"}
+
+
+def test_the_default_of_a_list_of_one_family_is_of_that_family() -> None:
+    one = acl("l", ace("shadownet-default", action="reject"), kind=V4)
+    found = read(interfaces(interface("sn1")) + acls(one, points=point("sn1", ingress=("l",))))
+    assert found.access_lists == (
+        AccessList("l", (AccessEntry("shadownet-default", "reject", source="0.0.0.0/0"),)),
+        ONLY[4],
+    )
+
+
 def test_a_default_with_a_match_is_an_entry() -> None:
     found = read(acls(acl("l", ace("shadownet-default", "<ipv4><protocol>6</protocol></ipv4>"))))
     assert found.access_lists[0].default_action == "drop"
@@ -186,6 +242,10 @@ def test_a_default_with_a_match_is_an_entry() -> None:
 
 IF = "/ietf-interfaces:interfaces/interface"
 RT = "/ietf-routing:routing/control-plane-protocols/control-plane-protocol"
+RIB_ROUTE = (
+    "/ietf-routing:routing/control-plane-protocols/control-plane-protocol[type='ietf-routing:static'][name='a']"
+    "/static-routes/ietf-ipv{0}-unicast-routing:ipv{0}/route[destination-prefix='{1}']/next-hop/next-hop-address"
+)
 ACL = "/ietf-access-control-list:acls/acl"
 RIB = (
     '<routing xmlns="urn:ietf:params:xml:ns:yang:ietf-routing"><ribs><rib><name>r</name><address-family '
@@ -287,6 +347,18 @@ def _static(name: str, family: int, prefix: str, below: str = "") -> str:
             "the protocol is 17",
         ),
         (
+            acls(acl("l", ace("e", "<ipv6><protocol>17</protocol></ipv6>"), kind="ipv4-acl-type"), acl("m")),
+            f"{ACL}[name='l']/aces/ace[name='e']/matches/ipv6",
+            "invalid-value",
+            "a list of type ipv4-acl-type matches IPv4 only",
+        ),
+        (
+            acls(acl("shadownet-agent-ipv4-only")),
+            f"{ACL}[name='shadownet-agent-ipv4-only']/name",
+            "invalid-value",
+            "its own",
+        ),
+        (
             RIB,
             "/ietf-routing:routing/ribs",
             "operation-not-supported",
@@ -298,6 +370,68 @@ def test_what_cannot_be_realised_is_refused_with_its_path(data: str, path: str, 
     found = refusal(data)
     assert found[:2] == (path, tag)
     assert words in found[2]
+
+
+def test_a_message_names_the_node_and_not_a_part_of_its_key() -> None:
+    hop = "<special-next-hop>prohibit</special-next-hop>"
+    data = routing(instance("a/b", v4=route("10.0.0.0/8", BLACKHOLE)), instance("c", v4=route("10.0.0.0/8", BLACKHOLE)))
+    assert refusal(data)[2].startswith("route: the static instance 'a/b'")
+    assert refusal(routing(instance("a", v4=route("10.0.0.0/8", hop))))[2].startswith("special-next-hop: ")
+    assert refusal(routing(instance("a/b]", kind="direct")))[2].startswith("control-plane-protocol: ")
+
+
+@pytest.mark.parametrize(
+    ("prefix", "gateway", "words"),
+    [
+        ("10.0.0.0/8", "0.0.0.0", "no address of another host"),
+        ("10.0.0.0/8", "127.0.0.1", "no address of another host"),
+        ("10.0.0.0/8", "224.0.0.5", "no address of another host"),
+        ("10.0.0.0/8", "255.255.255.255", "no address of another host"),
+        ("2001:db8::/32", "::", "no address of another host"),
+        ("2001:db8::/32", "::1", "no address of another host"),
+        ("2001:db8::/32", "ff02::1", "no address of another host"),
+        ("2001:db8::/32", "::ffff:10.0.0.1", "is an IPv4 address"),
+        ("2001:db8::/32", "fe80::1", "outgoing-interface is needed"),
+    ],
+)
+def test_gateways_that_no_kernel_takes_are_told_before_it_is_asked(prefix: str, gateway: str, words: str) -> None:
+    family = 6 if ":" in prefix else 4
+    path, tag, message = refusal(routing(instance("a", **{f"v{family}": route(prefix, via(gateway))})))
+    assert (path, tag) == (RIB_ROUTE.format(family, prefix), "invalid-value")
+    assert words in message
+
+
+def test_the_loopback_address_is_of_no_other_interface() -> None:
+    path, tag, _message = refusal(interfaces(interface("b", inner=ip(6, address("::1/128")))))
+    assert (path, tag) == (f"{IF}[name='b']/ietf-ip:ipv6/address[ip='::1']", "invalid-value")
+
+
+@pytest.mark.parametrize(
+    ("data", "path"),
+    [
+        (
+            interfaces(interface("b", inner=ip(4, address("10.0.0.0/24")))),
+            f"{IF}[name='b']/ietf-ip:ipv4/address[ip='10.0.0.0']",
+        ),
+        (interfaces(interface("a/b")), f"{IF}[name='a/b']/name"),
+    ],
+)
+def test_values_are_refused_as_such_at_commit_too(data: str, path: str) -> None:
+    """And before anybody with rights is asked: nobody answers here."""
+
+    async def applied(made: Any) -> None:
+        ours, theirs = socket.socketpair()
+        kernel = await connect(ours)
+        try:
+            with pytest.raises(KernelRefused) as caught:
+                await asyncio.wait_for(kernel.apply(None, made), 10)
+        finally:
+            kernel.close()
+            theirs.close()
+        assert [(one.path, one.tag) for one in caught.value.errors] == [(path, "invalid-value")]
+
+    with tree(data) as made:
+        asyncio.run(applied(made))
 
 
 def test_everything_that_is_wrong_is_told_at_once() -> None:
