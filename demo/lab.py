@@ -66,10 +66,10 @@ class Lab:
         self.add(*HOSTS)
         for host in ("router", "fe1"):
             self.forward(host)
-        self._cable("client", "eth0", "router", "clients")
+        self.cable("client", "eth0", "router", "clients")
         for near, far in zip(CLIENT, CLIENT_GATEWAY, strict=True):
-            self._address("client", "eth0", near)
-            self._address("router", "clients", far)
+            self.address("client", "eth0", near)
+            self.address("router", "clients", far)
             ip("client", f"route add default via {far.partition('/')[0]}")
 
     @staticmethod
@@ -86,29 +86,29 @@ class Lab:
             command("ip", "netns", "exec", host, "sh", "-c", f"echo 1 > /proc/sys/net/{switch}")
 
     @staticmethod
-    def _cable(one: str, one_port: str, other: str, other_port: str) -> None:
+    def cable(one: str, one_port: str, other: str, other_port: str) -> None:
         command(*f"ip link add {one_port} netns {one} type veth peer name {other_port} netns {other}".split())
         ip(one, f"link set {one_port} up")
         ip(other, f"link set {other_port} up")
 
     @staticmethod
-    def _address(host: str, port: str, address: str) -> None:
+    def address(host: str, port: str, address: str) -> None:
         ip(host, f"address add {address} dev {port}{' nodad' if ':' in address else ''}")
 
     def plug(self, subnet: Mapping[str, Any]) -> None:
         """A hypervisor's part: the service's host gets a port in the subnet, the first address and the gateway."""
         host, name, node = subnet["service"], subnet["name"], subnet["node"]
-        self._cable(host, f"{name}0", node, f"to-{name}")
+        self.cable(host, f"{name}0", node, f"to-{name}")
         ip(node, f"link set to-{name} master {subnet['interface']}")
-        self._address(host, f"{name}0", f"{subnet['first_host']}/{subnet['prefix_length']}")
+        self.address(host, f"{name}0", f"{subnet['first_host']}/{subnet['prefix_length']}")
         ip(host, f"route add default via {subnet['gateway']}")
 
     def uplink(self, subnet: Mapping[str, Any], behind: list[str]) -> None:
         """The provider's part: its router gets a port in the subnet, the gateway's address, and routes by the node."""
         name = subnet["name"]
-        self._cable("router", f"{name}0", "fe1", f"up-{name}")
+        self.cable("router", f"{name}0", "fe1", f"up-{name}")
         ip("fe1", f"link set up-{name} master {subnet['interface']}")
-        self._address("router", f"{name}0", f"{subnet['gateway']}/{subnet['prefix_length']}")
+        self.address("router", f"{name}0", f"{subnet['gateway']}/{subnet['prefix_length']}")
         for prefix in behind:
             if ipaddress.ip_network(prefix).version == ipaddress.ip_address(subnet["ip_address"]).version:
                 ip("router", f"route add {prefix} via {subnet['ip_address']}")

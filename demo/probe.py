@@ -2,6 +2,7 @@
 """Real traffic, sent and answered by whoever runs this file: a host of the lab, in its namespace.
 
 ``ping ADDRESS COUNT SECONDS``, ``connect ADDRESS PORT SECONDS``, ``send ADDRESS PORT SECONDS`` print one JSON object;
+``first ADDRESS SECONDS`` prints ``ready``, pings until the first answer and prints when it came;
 ``serve PORT...`` prints ``ready`` and serves until it is ended; ``tables [delete]`` lists or deletes nftables tables.
 """
 
@@ -19,6 +20,7 @@ import time
 from typing import Any
 
 _INTERVAL = 0.02
+_TICK = 0.001
 _TTL_AT_THE_START = 64
 _SEND_BUFFER = 128 * 1024
 
@@ -71,6 +73,35 @@ def _answer(wire: socket.socket, six: bool, address: str, number: int, until: fl
         if (kind, who, which, sender[0]) == (129 if six else 0, os.getpid() & 0xFFFF, number, address):
             return int(ttl)
     return None
+
+
+def first(address: str, patience: float) -> dict[str, Any]:
+    """ICMP echo (IPv4), one a millisecond until the first is answered: when that was, by the monotonic clock."""
+    until = time.monotonic() + patience
+    number = 0
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP) as wire:
+        print("ready", flush=True)
+        while time.monotonic() < until:
+            number = number % 0xFFFF + 1
+            with contextlib.suppress(OSError):  # no route: nothing will answer
+                wire.sendto(_echo(False, number), (address, 0))
+                if _heard(wire, address, time.monotonic() + _TICK):
+                    return {"at": time.monotonic()}
+    return {"at": None}
+
+
+def _heard(wire: socket.socket, address: str, until: float) -> bool:
+    """Whether an answer to any of our echoes comes in time."""
+    while (left := until - time.monotonic()) > 0:
+        wire.settimeout(left)
+        try:
+            data, sender = wire.recvfrom(2048)
+        except TimeoutError:
+            return False
+        kind, _code, _sum, who, _which = struct.unpack_from(">BBHHH", data, (data[0] & 15) * 4)
+        if (kind, who, sender[0]) == (0, os.getpid() & 0xFFFF, address):
+            return True
+    return False
 
 
 def connect(address: str, port: int, patience: float) -> dict[str, Any]:
@@ -139,6 +170,8 @@ def main(command: str, *arguments: str) -> None:
     """One command, as in the docstring of this file."""
     if command == "serve":
         serve([int(port) for port in arguments])
+    elif command == "first":
+        print(json.dumps(first(arguments[0], float(arguments[1]))), flush=True)
     elif command == "tables":
         print(json.dumps(tables("delete" in arguments)))
     else:

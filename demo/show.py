@@ -21,6 +21,7 @@ from typing import Any
 
 import yaml
 
+from ansible_collections.shadownet.ipam.demo.ahead import Ahead, why_no_kea
 from ansible_collections.shadownet.ipam.demo.lab import CLIENT, Lab, LabError, command, inside, ip, marked
 from ansible_collections.shadownet.ipam.demo.netconf_node import NetconfNode, why_not
 from ansible_collections.shadownet.ipam.demo.words import Broken, Clock, Words
@@ -50,17 +51,22 @@ class Demo:
         ]
         plugins = {"ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins")}
         self.second = NetconfNode(self.lab, PLACE)
+        self.ahead = Ahead(self, PLACE)
         self.ansible = Ansible(PLACE, environment=plugins | {"SHADOWNET_LEDGER": str(PLACE / "ledger.db")})
 
     # What the chapters are made of.
 
     def playbook(self, name: str, folder: str = "demo") -> Run:
         """Runs a playbook of the collection with the inventory and variables in a folder, and shows the command."""
-        inventory, variables = f"{folder}/inventory.yml", f"{folder}/vars.yml"
-        files = ["-i", str(HERE.parent / inventory), "-e", f"@{HERE.parent / variables}"]
+        variables = f"{folder}/vars.yml"
+        return self.run(name, f"-e @{variables}", "-e", f"@{HERE.parent / variables}", folder=folder)
+
+    def run(self, name: str, shown: str, *arguments: str, folder: str = "demo") -> Run:
+        """Runs a playbook with the inventory in a folder; ``shown`` are the arguments as a user would write them."""
+        inventory = f"{folder}/inventory.yml"
         with Clock() as clock:
-            run = self.ansible.playbook(f"shadownet.ipam.{name}", *files)
-        shown = f"ansible-playbook shadownet.ipam.{name} -i {inventory} -e @{variables}"
+            run = self.ansible.playbook(f"shadownet.ipam.{name}", "-i", str(HERE.parent / inventory), *arguments)
+        shown = f"ansible-playbook shadownet.ipam.{name} -i {inventory} {shown}".rstrip()
         self._keep(shown, run)
         self.words.command(shown, clock.seconds)
         if run.rc:
@@ -321,9 +327,9 @@ class Demo:
     def chapters(self) -> list[tuple[str, Callable[[], None]]]:
         """The chapters by the names that DEMO_BREAK knows."""
         names = "build request reach guard limit rerun drift reconcile repaired release gone free"
-        if why_not() is None:
-            names += " netconf commit second_release"
-        return [(name, getattr(self, name)) for name in names.split()]
+        second = "netconf commit second_release" if why_not() is None else ""
+        one, two = ([(name, getattr(self, name)) for name in some.split()] for some in (names, second))
+        return one + self.ahead.chapters() + two
 
 
 def _asked(request: dict[str, Any]) -> str:
@@ -368,10 +374,13 @@ def main(arguments: Sequence[str]) -> int:
         raise
     finally:
         demo.second.stop()
+        demo.ahead.stop()
         demo.lab.close()
     words.chapter("Done")
     if (reason := why_not()) is not None:
         words.say(f"Left out: a second node that speaks NETCONF {reason}.")
+    if (reason := why_no_kea()) is not None:
+        words.say(f"Left out: DHCP for the machine that nobody expected {reason}.")
     words.say(f"{words.claims} claims checked, all hold; the lab goes with its namespaces", clock.seconds)
     return 0
 

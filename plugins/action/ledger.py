@@ -16,9 +16,10 @@ from ..module_utils.ipam.parsing import integer
 from ..module_utils.ipam.portable import export_ledger, import_ledger
 from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.ledger.sqlite_files import user_path
-from ..module_utils.model.errors import InvalidInput, LedgerUnusable
+from ..module_utils.model.errors import InvalidInput
 from ..modules.ledger import ARGUMENTS
 from ..plugin_utils.ledger_action import LedgerAction
+from ..plugin_utils.output_file import write_file
 
 
 class ActionModule(LedgerAction):
@@ -78,7 +79,7 @@ def _export(ledger: Ledger, file: str, check: bool) -> dict[str, Any]:
     if isinstance(before, dict) and {**before, "exported_at": None} == {**content, "exported_at": None}:
         return {"changed": False}
     if not check:
-        _write(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
+        write_file(path, yaml.safe_dump(content, sort_keys=False, allow_unicode=True))
     return {"changed": True, "diff": [{"before": before or {}, "after": content}]}
 
 
@@ -91,18 +92,6 @@ def _load(path: Path) -> Any:
         raise InvalidInput(f"{path}: {error.strerror}.", parameter="file") from None
     except (UnicodeDecodeError, yaml.YAMLError, RecursionError) as error:
         raise InvalidInput(f"{path} is not YAML: {error}", parameter="file") from None
-
-
-def _write(path: Path, text: str) -> None:
-    """Replaces a file as a whole or not at all; readable by its owner only."""
-    new = path.with_name(f".{path.name}.new")
-    try:
-        new.touch(mode=0o600)
-        new.write_text(text, encoding="utf-8")
-        new.replace(path)
-    except OSError as error:
-        new.unlink(missing_ok=True)
-        raise LedgerUnusable(f"{path}: {error.strerror}.", parameter="file") from None
 
 
 def _import(ledger: Ledger, file: str, actor: str, check: bool) -> dict[str, Any]:

@@ -36,6 +36,8 @@ class ActionModule(LedgerAction):
                         "in_sync": desired.node.in_sync,
                         "ledger_id": desired.ledger_id,
                         "subnets": desired.subnets,
+                        "reservations": desired.reservations,
+                        "instances": desired.instances,
                     }
                 )
             warnings += clock_warnings(transaction.clock_behind)

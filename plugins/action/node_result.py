@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from ..module_utils.ipam.instance_lifecycle import retry
 from ..module_utils.ipam.lifecycle import node_result
 from ..module_utils.ipam.views import show_subnet
 from ..module_utils.ledger.ledger import Ledger
@@ -20,17 +21,31 @@ class ActionModule(LedgerAction):
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
         subnets: list[dict[str, Any]] = []
+        instances: list[dict[str, Any]] = []
         changes: list[dict[str, Any]] = []
         changed = False
         with ledger.transaction(actor, check=check) as transaction:
+            if options["retry"] is not None:
+                retried = retry(transaction, options["node"]) if options["retry"] else []
+                instances = [one.after for one in retried if one.after is not None]
+                changes = [{"name": one.instance.name, "before": one.before, "after": one.after} for one in retried]
+                return {"changed": bool(retried), "subnets": [], "instances": instances, "diff": changes_diff(changes)}
             for result in [options] if options["results"] is None else options["results"]:
-                confirmed, moved = node_result(
-                    transaction, result["node"], result["revision"], not result["failed"], result["reason"]
+                answer = node_result(
+                    transaction,
+                    result["node"],
+                    result["revision"],
+                    not result["failed"],
+                    result["reason"],
+                    result["routes"] or (),
                 )
-                changed = changed or confirmed or bool(moved)
-                for item in moved:
+                changed = changed or answer.changed or bool(answer.moved) or bool(answer.instances)
+                for one in answer.instances:
+                    instances.append(one.after or {**(one.before or {}), "status": "gone"})
+                    changes.append({"name": one.instance.name, "before": one.before, "after": one.after})
+                for item in answer.moved:
                     shown = show_subnet(item.subnet, transaction.pool_of(item.subnet.pool_id), transaction.now)
                     subnets.append(shown if item.after is not None else {**shown, "status": "gone"})
                     after = None if item.after is None else json.loads(item.after)
                     changes.append({"name": item.subnet.name, "before": json.loads(item.before), "after": after})
-        return {"changed": changed, "subnets": subnets, "diff": changes_diff(changes)}
+        return {"changed": changed, "subnets": subnets, "instances": instances, "diff": changes_diff(changes)}

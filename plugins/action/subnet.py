@@ -40,11 +40,13 @@ class ActionModule(LedgerAction):
                 sides = {side: json.loads(text) if text else None for side, text in _sides(item)}
                 changes.append({"name": item.subnet.name, **sides})
             warnings = clock_warnings(transaction.clock_behind)
+            # Borrowing may have taken a reservation back from another node, whose inactive routes change with that.
+            revised = transaction.revised_nodes()
         return {
             "changed": any(item["before"] != item["after"] for item in changes),
             "subnets": subnets,
             "nodes": sorted(
-                {one["node"] for one in subnets if one["node"] and one["status"] not in ("active", "gone")}
+                {one["node"] for one in subnets if one["node"] and one["status"] not in ("active", "gone")} | {*revised}
             ),
             **({} if present else {"unknown": [key for key, item in zip(keys, found, strict=True) if item is None]}),
             "diff": changes_diff(changes),

@@ -63,4 +63,16 @@ options:
         description: Names or ids of subnets that are released, as M(shadownet.ipam.subnet) takes them.
         type: list
         elements: dict
+      reservations:
+        description: Reservations, as M(shadownet.ipam.reservation) takes them.
+        type: list
+        elements: dict
+      instances:
+        description: Instances that were created, as M(shadownet.ipam.instance) takes them.
+        type: list
+        elements: dict
+      deleted:
+        description: Instances that were deleted, by name, as M(shadownet.ipam.instance) takes them.
+        type: list
+        elements: dict
 """

@@ -20,11 +20,12 @@ options:
       - V(backed_up) copies it to O(file), a new file, while others go on reading and writing.
       - V(restored) replaces its content by the backup in O(file). Nothing is handed out then until the playbook
         C(shadownet.ipam.reconcile) has adopted what the nodes carry.
-      - V(verified) proves that free blocks, subnets, quarantine and exclusions tile every pool exactly, or fails.
+      - V(verified) proves that free blocks, subnets, reservations, instances, quarantine and exclusions tile every pool
+        exactly, or fails.
       - V(migrated) brings the schema to the version of this release.
-      - V(exported) writes pools, profiles, subnets and quarantine to O(file) as YAML.
+      - V(exported) writes pools, profiles, subnets, quarantine, instances, reservations and floors to O(file) as YAML.
       - V(imported) adds what such a file holds, all or nothing. Subnets on nodes get new ids, so that the next push
-        makes their interfaces anew.
+        makes their interfaces anew. Files of an older release can be imported too.
       - V(adopted) takes over what O(nodes) carry and the ledger does not know, and ends the hold after a restore.
       - V(clock_accepted) believes the clock where it lies behind the ledger's last event, so that things expire again
         after the clock was wrong once.
@@ -94,7 +95,8 @@ imported:
   returned: for O(state=imported)
   type: dict
 adopted:
-  description: Subnets found on the nodes that the ledger did not know, whether they were adopted, and if not, why.
+  description: Subnets and instances found on the nodes that the ledger did not know, whether they were adopted, and if
+    not, why. An instance of which only the route is known is named like its address.
   returned: for O(state=adopted)
   type: list
   elements: dict

@@ -14,6 +14,8 @@ author:
 description:
   - After a good push, subnets that were V(pending) are V(active), and those that were V(releasing) are gone - their
     prefixes rest in quarantine. After a bad one both are in V(error), with the node's words.
+  - Instances likewise; but after a bad push they stay V(pending) or V(releasing), unless the node refused just them
+    (O(routes)). What a node refused comes back when it is created again, or by O(retry).
   - What changed in the ledger after the revision that was pushed stays as it is.
 options:
   node:
@@ -29,6 +31,19 @@ options:
   reason: &reason
     description: The node's words, if it failed.
     type: str
+  routes: &routes
+    description:
+      - Destinations of the routes that the node refused, as M(shadownet.ipam.frontend_config) names them in C(routes)
+        when it fails.
+      - Where they are those of instances, these instances alone are in V(error), and are no longer part of the node's
+        configuration until they are created again or O(retry) is given. Push again, for all the others.
+    type: list
+    elements: str
+  retry:
+    description:
+      - Instead of an outcome, that O(node) will be pushed again after it was mended. Its instances in V(error) become
+        V(pending) and part of its configuration again, for that push to try them.
+    type: bool
   results:
     description: The outcome for several nodes, taken note of in one transaction.
     type: list
@@ -43,6 +58,7 @@ options:
         required: true
       failed: *failed
       reason: *reason
+      routes: *routes
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
@@ -75,6 +91,11 @@ subnets:
   returned: success
   type: list
   elements: dict
+instances:
+  description: The instances whose status moved on; those that are gone have status V(gone).
+  returned: success
+  type: list
+  elements: dict
 """
 
 from ansible.module_utils.basic import AnsibleModule
@@ -87,6 +108,8 @@ ARGUMENTS = {
         "revision": {"type": "int"},
         "failed": {"type": "bool", "default": False},
         "reason": {"type": "str"},
+        "routes": {"type": "list", "elements": "str"},
+        "retry": {"type": "bool"},
         "results": {
             "type": "list",
             "elements": "dict",
@@ -95,12 +118,18 @@ ARGUMENTS = {
                 "revision": {"type": "int", "required": True},
                 "failed": {"type": "bool", "default": False},
                 "reason": {"type": "str"},
+                "routes": {"type": "list", "elements": "str"},
             },
         },
     },
-    "mutually_exclusive": [("results", "node"), ("results", "revision"), ("results", "reason")],
-    "required_one_of": [("node", "results")],
-    "required_together": [("node", "revision")],
+    "mutually_exclusive": [
+        ("results", "node"),
+        ("results", "revision", "retry"),
+        ("results", "reason", "retry"),
+        ("results", "routes", "retry"),
+    ],
+    "required_one_of": [("node", "results"), ("revision", "results", "retry")],
+    "required_by": {"revision": "node", "retry": "node"},
 }
 
 

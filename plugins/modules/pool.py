@@ -30,8 +30,8 @@ options:
         type: str
         required: true
       kind: &kind
-        description: What draws from the pool. Requests draw from V(provider) pools (the default). V(shadow) pools are
-          for reservations, which this release does not have yet. It cannot change.
+        description: What draws from the pool. Requests draw from V(provider) pools (the default), reservations from
+          V(shadow) pools, see M(shadownet.ipam.reservation). It cannot change.
         type: str
         choices: [provider, shadow]
       prefixes: &prefixes
@@ -75,12 +75,12 @@ options:
         type: str
         choices: [node, router]
       lend: &lend
-        description: Whether requests may borrow from this shadow pool when provider pools are exhausted. Kept, not used
-          yet.
+        description: Whether requests may borrow from this shadow pool when provider pools are exhausted, from what is
+          free, and then from what is reserved and no instance has.
         type: bool
       workload_cap: &workload_cap
-        description: Largest share of this shadow pool that one workload may hold, more than 0 and at most 1. Kept, not
-          used yet.
+        description: Largest share of this shadow pool that one workload may hold, more than 0 and at most 1. It is
+          looked at when something is reserved.
         type: float
       routing_domain: &routing_domain
         description: Pools of different routing domains may overlap. V(default) by default. Pools of another one hand

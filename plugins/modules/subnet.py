@@ -154,7 +154,8 @@ unknown:
   type: list
   elements: raw
 nodes:
-  description: Nodes that must be pushed to before the subnets are V(active) or gone.
+  description: Nodes that must be pushed to before the subnets are V(active) or gone, and those that lost reserved
+    addresses to a request that borrowed them, or something that expired.
   returned: success
   type: list
   elements: str
@@ -190,6 +191,9 @@ ARGUMENTS = {
                 "pools": {"type": "list", "elements": "dict"},
                 "requests": {"type": "list", "elements": "dict"},
                 "released": {"type": "list", "elements": "dict"},
+                "reservations": {"type": "list", "elements": "dict"},
+                "instances": {"type": "list", "elements": "dict"},
+                "deleted": {"type": "list", "elements": "dict"},
             },
         },
         "requests": {

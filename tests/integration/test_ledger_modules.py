@@ -124,7 +124,7 @@ def test_a_push_moves_subnets_on(book: Ansible) -> None:
     assert info["pools"][0]["prefixes_in_quarantine"] == 2
     assert [event["kind"] for event in info["events"]] == ["subnet.released", "subnet.failed", "subnet.removed"]
     node = {"name": "fe1", "revision": 2, "applied_revision": 2, "failed_revision": None, "reason": None}
-    assert info["nodes"] == [{**node, "in_sync": True, "subnets": 1}]
+    assert info["nodes"] == [{**node, "in_sync": True, "subnets": 1, "instances": 0}]
 
 
 @pytest.mark.parametrize(
@@ -238,7 +238,8 @@ def test_export_and_import(book: Ansible, tmp_path: Path) -> None:
     ).ok()
     written, same, taken, again = results(run, "ledger")[:4]
     assert [written["changed"], same["changed"], taken["changed"], again["changed"]] == [True, False, True, False]
-    assert taken["imported"] == {"pools": 1, "security_profiles": 0, "subnets": 2, "quarantine": 1}
+    counts = {"pools": 1, "security_profiles": 0, "subnets": 2, "quarantine": 1}
+    assert taken["imported"] == counts | {"reservations": 0, "instances": 0, "floors": 0}
     assert [item["name"] for item in run.task("subnet_info")["subnets"]] == ["web", "web6"]
     assert yaml.safe_load(Path(file).read_text())["quarantine"][0]["name"] == "p2p"
 

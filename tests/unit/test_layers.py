@@ -23,7 +23,8 @@ ROOMS: dict[str, tuple[set[str], set[str]]] = {
     "ipam": ({"model", "ledger"}, {"netaddr"}),
     "frontend": ({"model"}, {"pyroute2", "nftables", "ncclient", "paramiko", "lxml", "jinja2", "yaml"}),
     "discovery": ({"model"}, {"dns", "etcd3gw"}),
-    "saga": ({"model", "ledger", "ipam", "frontend", "discovery"}, set()),
+    "dhcp": ({"model"}, set()),
+    "saga": ({"model", "ledger", "ipam", "frontend", "discovery", "dhcp"}, set()),
 }
 # The ledger may: a database can be at the other end of a socket, and inet_pton lives there.
 NO_NETWORK = {"model", "ipam"}

@@ -6,6 +6,7 @@ from __future__ import annotations
 from ..model.errors import Conflict, NotFound
 from ..model.node_config import NodeConfig
 from .transport import Current
+from .wording import some
 
 
 def check(current: Current, desired: NodeConfig, wanted: NodeConfig, parameter: str = "config") -> None:
@@ -57,11 +58,18 @@ def _check_interfaces(current: Current, desired: NodeConfig, wanted: NodeConfig,
                 parameter=f"{place}.rate_limit",
                 fix=f"Look at: tc qdisc show dev {item.name}.",
             )
-    for number, route in enumerate(desired.routes):
-        if route.interface is not None and route.interface not in there:
-            raise NotFound(
-                f"the node has no interface {route.interface}.", parameter=f"{parameter}.routes[{number}].interface"
-            )
+    astray = [
+        (number, route)
+        for number, route in enumerate(desired.routes)
+        if route.interface is not None and route.interface not in there
+    ]
+    if astray:
+        names = some(str(route.interface) for _number, route in astray)
+        missing = NotFound(
+            f"the node has no interface {names}.", parameter=f"{parameter}.routes[{astray[0][0]}].interface"
+        )
+        missing.routes = tuple(route.prefix for _number, route in astray)
+        raise missing
 
 
 def _check_addresses(current: Current, desired: NodeConfig, wanted: NodeConfig, parameter: str) -> None:

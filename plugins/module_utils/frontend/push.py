@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from ..model.errors import Conflict, NodeError
+from ..model.errors import Conflict, InvalidInput, NodeError, NotFound
 from ..model.node_config import NodeConfig, Route
 from .change import Change
 from .check import check
@@ -76,7 +76,7 @@ def push(
         RollbackFailed: and the way back failed too.
         Overtaken: somebody else changed the node while the connection to it was lost; it was left alone.
     """
-    desired = transport.prepare(desired, parameter)
+    desired = _prepare(transport, desired, parameter)
     try:
         return _push(transport, desired, state, check_mode, parameter, mark, takeover)
     except Overtaken as overtaken:
@@ -110,8 +110,8 @@ def _push(
         changes = transition(current.config, wanted)
         try:
             check(current, desired if state != "deleted" else NodeConfig(), wanted, parameter)
-        except Conflict as conflict:
-            conflict.drift = from_changes(changes, current.foreign)
+        except (Conflict, NotFound) as found:
+            found.drift = from_changes(changes, current.foreign)
             raise
         if check_mode:
             after = wanted if changes else current.config
@@ -119,7 +119,8 @@ def _push(
         # Kept before the changes or with them, so that whatever happens an older push cannot undo them.
         kept = mark is not None and mark != current.mark and transport.keep_mark(mark, coming=bool(changes))
         try:
-            after = _apply(transport, changes, current.config, wanted, desired) if changes else current.config
+            bound = _free(wanted, desired, changes)
+            after = _apply(transport, changes, current.config, bound, mark is not None) if changes else current.config
         except Overtaken:
             raise
         except BaseException:
@@ -129,6 +130,27 @@ def _push(
         if after == NodeConfig() and (mark is not None or current.mark is not None):
             transport.keep_mark(None)
         return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, mark or current.mark)
+
+
+def _prepare(transport: Transport, desired: NodeConfig, parameter: str) -> NodeConfig:
+    """``desired`` in the terms of the node. An error about a route names all the routes that have the same fault."""
+    try:
+        return transport.prepare(desired, parameter)
+    except (InvalidInput, Conflict) as found:
+        if not found.routes and (found.parameter or "").startswith(f"{parameter}.routes["):
+            found.routes = tuple(
+                route.prefix for route in desired.routes if _fault(transport, route, parameter) == found.message
+            )
+        raise
+
+
+def _fault(transport: Transport, route: Route, parameter: str) -> str | None:
+    """What is wrong with one route by itself."""
+    try:
+        transport.prepare(NodeConfig(routes=(route,)), parameter)
+    except (InvalidInput, Conflict) as found:
+        return found.message
+    return None
 
 
 def _check_owner(there: Mark, mark: Mark | None) -> None:
@@ -162,14 +184,21 @@ def _free(wanted: NodeConfig, desired: NodeConfig, changes: Sequence[Change]) ->
 
 
 def _apply(
-    transport: Transport, changes: Sequence[Change], before: NodeConfig, wanted: NodeConfig, desired: NodeConfig
+    transport: Transport, changes: Sequence[Change], before: NodeConfig, wanted: NodeConfig, managed: bool
 ) -> NodeConfig:
-    """Applies changes and reads back; what the node carries then."""
-    wanted = _free(wanted, desired, changes)
+    """Applies changes and reads back; what the node carries then.
+
+    Args:
+        managed: the node is a ledger's. Where the transport has ``quick_route``, active route managers then add and
+            remove single routes beside this push, each of which owes the node a later push, so that routes which
+            differ by now are nothing that went wrong.
+    """
     applied = transport.apply(changes, wanted)
     try:
         after = transport.read().config
         left = transition(after, wanted)
+        if managed and hasattr(transport, "quick_route"):
+            left = [one for one in left if one.kind != "route"]
     except BaseException:
         applied.undo()
         raise

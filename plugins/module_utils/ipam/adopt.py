@@ -14,6 +14,7 @@ from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig
 from ..model.pool import Block, Pool
 from ..model.subnet import ACTIVE, Subnet
+from .adopt_routes import adopt_routes
 from .parsing import check_name, parse_address
 from .profiles import access_lists
 
@@ -21,14 +22,15 @@ _OWN_NAME = re.compile(r"sn([1-9][0-9]{0,11})\Z")
 
 
 def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revision: int = 0) -> list[dict[str, Any]]:
-    """Takes over the subnets that a node carries of ours and the ledger does not know.
+    """Takes over what a node carries of ours and the ledger does not know: subnets, floors and instances.
 
     Args:
         config: what ``frontend_config`` with ``state=gathered`` returned for the node.
         revision: the one that the node carries; the ledger goes on counting from there.
 
     Returns:
-        For each of our interfaces that the ledger did not know: ``name``, ``cidr``, and ``adopted``, or the
+        For each of our interfaces and routes to instances that the ledger did not know: ``name``, ``cidr``, ``kind``
+        (``subnet`` or ``instance``), and ``adopted``, or the
         ``reason`` why it was left alone (``reconcile`` will then report it as leaked). ``profile_lost`` says that
         its access lists are those of no profile of the ledger. Service, number of addresses, ttl and other labels
         than those for tunnels are on no node.
@@ -47,14 +49,18 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revisi
         matched = _OWN_NAME.match(interface.name)
         if matched and int(matched[1]) not in known and interface.addresses:
             results.append(_adopt_one(transaction, name, interface, int(matched[1]), lists))
-    return results
+    return results + adopt_routes(transaction, name, carried.routes)
 
 
 def _adopt_one(
     transaction: Transaction, node: str, interface: Interface, number: int, lists: Mapping[str, AccessList]
 ) -> dict[str, Any]:
     block = _block_of(interface.addresses[0])
-    result: dict[str, Any] = {"name": interface.description or interface.name, "cidr": format_block(block)}
+    result: dict[str, Any] = {
+        "name": interface.description or interface.name,
+        "cidr": format_block(block),
+        "kind": "subnet",
+    }
     try:
         key = check_name(interface.description, "description")
     except InvalidInput as error:

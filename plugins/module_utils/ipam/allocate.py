@@ -15,8 +15,10 @@ from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import ACTIVE, PENDING, Request, Subnet
 from ..model.units import format_rate
 from .hold import refuse_held
+from .lending import borrow
 from .lifecycle import expire
 from .matching import bandwidth_refused, order_pools, profile_refused, unsuited
+from .node_space import check_prefix
 from .parsing import prefix_length_for
 from .pools import named_pool
 from .strategies import STRATEGIES, Choice
@@ -132,6 +134,10 @@ def _allocate(transaction: Transaction, request: Request, known: _Known, suited:
         if known.expire() and (block := _find(transaction, pool, request)) is not None:
             return _store(transaction, request, pool, block)
         refusals.append((pool.name, _no_room(transaction, pool, request)))
+    lent, more = borrow(transaction, request, pools, _find, wanted_length)
+    if lent is not None:
+        return _store(transaction, request, *lent)
+    refusals = [item for item in refusals if item[0] not in dict(more)] + more
     raise AllocationRefused(
         f"no pool can serve request '{request.name}'", pools=refusals, parameter=_culprit(request, refusals)
     )
@@ -182,8 +188,8 @@ def _find(transaction: Transaction, pool: Pool, request: Request) -> Block | Non
 
 def _store(transaction: Transaction, request: Request, pool: Pool, block: Block, again: bool = False) -> Outcome:
     now = transaction.now
-    if request.node is not None and len(transaction.routing_domains()) > 1:
-        _check_node(transaction, request, pool, block)
+    if request.node is not None:
+        check_prefix(transaction, request.node, pool, block, f"{request.parameter}.node")
     subnet = Subnet(
         request.name,
         pool.id,
@@ -209,21 +215,6 @@ def _store(transaction: Transaction, request: Request, pool: Pool, block: Block,
         pool.turn = 1 + max(one.turn for one in transaction.pools().values())
     transaction.touch_pool(pool)
     return Outcome(subnet, None, after)
-
-
-def _check_node(transaction: Transaction, request: Request, pool: Pool, block: Block) -> None:
-    """A node has one routing table: it cannot carry overlapping prefixes of two routing domains."""
-    for domain in transaction.routing_domains() - {pool.routing_domain_id}:
-        around = transaction.occupied_at(domain, block.family, block.start)
-        for item in [*([around] if around else []), *transaction.occupied_within(domain, block)]:
-            other = None if item.subnet_id is None else transaction.subnet_of(item.subnet_id)
-            if other is not None and other.node == request.node:
-                raise Conflict(
-                    f"{request.node} carries {format_block(other.block)} of '{other.name}' in another routing domain, "
-                    f"which overlaps {format_block(block)}.",
-                    parameter=f"{request.parameter}.node",
-                    fix="Use another node, or a pool with other prefixes.",
-                )
 
 
 def _keep(transaction: Transaction, request: Request, subnet: Subnet) -> Outcome:

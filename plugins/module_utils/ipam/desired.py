@@ -14,9 +14,12 @@ from ..model.node_config import AccessList, Interface, NodeConfig, Route
 from ..model.pool import FAMILY_BITS
 from ..model.subnet import Subnet
 from .hold import refuse_held
+from .instance_lifecycle import shown as shown_instance
 from .lifecycle import expire
 from .parsing import check_options, choice, integer
 from .profiles import access_lists
+from .reserved import show
+from .shadow_routes import active_route, inactive_routes
 from .views import gateway_address, node_address, show_subnet
 
 ATTACHMENT_OPTIONS = ("type", "parent", "mtu", "mode", "local", "remote", "port", "bridge")
@@ -26,13 +29,15 @@ ROUTER_METRIC = 1_000_000
 
 
 class Desired(NamedTuple):
-    """``config`` as the ledger wants it; the node's revisions; which ledger; the subnets behind it; warnings."""
+    """``config`` as the ledger wants it; the node's revisions; which ledger; what is behind it; warnings."""
 
     config: NodeConfig
     node: Node
     ledger_id: str
     subnets: list[dict[str, Any]]
     warnings: list[str]
+    reservations: list[dict[str, Any]]
+    instances: list[dict[str, Any]]
 
 
 def desired_config(transaction: Transaction, node: str, attachment: Mapping[str, Any] | None = None) -> Desired:
@@ -47,9 +52,39 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
         InvalidInput: the attachment has no meaning, or a subnet lacks the label that it needs.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
-    options = _read_attachment(attachment or {})
     refuse_held(transaction)
     expire(transaction)
+    wanted = wanted_config(transaction, node, attachment)
+    reservations = transaction.reservations("node = ?", (node,))
+    instances = transaction.instances("node = ? OR leaving = ?", (node, node))
+    return Desired(
+        wanted.config,
+        wanted.node,
+        wanted.ledger_id,
+        [show_subnet(one, transaction.pool_of(one.pool_id), transaction.now) for one in wanted.subnets],
+        wanted.warnings,
+        [show(transaction, item) for item in reservations],
+        [shown_instance(transaction, item) for item in instances],
+    )
+
+
+class Wanted(NamedTuple):
+    """``config`` as the ledger wants it; the node's revisions; which ledger; the subnets behind it; warnings."""
+
+    config: NodeConfig
+    node: Node
+    ledger_id: str
+    subnets: list[Subnet]
+    warnings: list[str]
+
+
+def wanted_config(transaction: Transaction, node: str, attachment: Mapping[str, Any] | None = None) -> Wanted:
+    """What a push needs of ``desired_config``: only read, and nothing put into words. What ran out is still in it.
+
+    Raises:
+        InvalidInput: see ``desired_config``.
+    """
+    options = _read_attachment(attachment or {})
     known = transaction.nodes().get(node, Node())
     subnets = transaction.subnets("node = ?", (node,))
     profiles = transaction.profiles()
@@ -76,9 +111,11 @@ def desired_config(transaction: Transaction, node: str, attachment: Mapping[str,
         lists += pair or ()
         if subnet.gateway == "router":
             routes.append(_default_route(subnet))
-    shown = [show_subnet(one, transaction.pool_of(one.pool_id), transaction.now) for one in subnets]
+    reservations = transaction.reservations("node = ?", (node,))
+    routes += inactive_routes(transaction, node, reservations)
+    routes += [active_route(item) for item in transaction.instances("node = ?", (node,)) if item.carried]
     config = NodeConfig(tuple(interfaces), tuple(routes), tuple(lists))
-    return Desired(config, known, transaction.ledger_id(), shown, warnings)
+    return Wanted(config, known, transaction.ledger_id(), subnets, warnings)
 
 
 def _read_attachment(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,9 +8,13 @@ from typing import NamedTuple
 
 from ..ledger.addresses import format_block
 from ..ledger.rows import subnet_event, to_json
-from ..ledger.transaction import Transaction
+from ..ledger.transaction import Occupied, Transaction
 from ..model.errors import InvalidInput, NotFound
+from ..model.reservation import RESERVED
 from ..model.subnet import ACTIVE, ERROR, RELEASING, Subnet
+from .instance_lifecycle import MovedInstance, set_aside, settle_instances
+from .reserved import end, kept
+from .space import give_back
 
 FAILED = "the push failed"
 SWEEP = 512
@@ -48,16 +52,30 @@ def release(transaction: Transaction, keys: Sequence[str | int]) -> list[Moved |
     return results
 
 
+class Answer(NamedTuple):
+    """Whether something new was learned of a node, and the subnets and instances that moved on."""
+
+    changed: bool
+    moved: list[Moved]
+    instances: list[MovedInstance]
+
+
 def node_result(
-    transaction: Transaction, node: str, revision: int, ok: bool, message: str | None = None
-) -> tuple[bool, list[Moved]]:
+    transaction: Transaction,
+    node: str,
+    revision: int,
+    ok: bool,
+    message: str | None = None,
+    routes: Sequence[str] = (),
+) -> Answer:
     """Takes note of how the push of ``revision`` to ``node`` ended.
 
     Good: ``pending → active``, ``releasing → gone`` (quarantine), and what was in error likewise. Bad:
     ``error`` with the node's words. What changed in the ledger after that revision stays as it is.
 
-    Returns:
-        Whether something new was learned of the node, and the subnets that moved on.
+    Args:
+        routes: destinations of the routes that the node refused. Where they are those of instances, these instances
+            alone are in error, and leave the node's configuration: push it again, for the others.
 
     Raises:
         NotFound: the ledger knows no such node. InvalidInput: a revision that it never made.
@@ -73,10 +91,15 @@ def node_result(
             parameter="revision",
             fix="Give the revision that node_config_info returned.",
         )
+    if not ok and routes:
+        aside = set_aside(transaction, node, routes, message or FAILED)
+        if aside:
+            return Answer(True, [], aside)
     subnets = transaction.subnets("node = ? AND revision <= ? AND status != ?", (node, revision, ACTIVE))
     moved = [_settle(transaction, subnet, ok, message) for subnet in subnets]
+    instances = settle_instances(transaction, node, revision, ok, message or FAILED)
     late = ok and revision < nodes[node].applied_revision
-    if late and not transaction.subnets("node = ? AND wanted = 1", (node,), limit=1):
+    if late and not _carries(transaction, node):
         # The newer push took everything off the node, its mark included, so that it could not refuse this older one.
         ok, message = False, f"a push of revision {revision} came late and may have put back what was removed"
         revision = nodes[node].applied_revision
@@ -87,7 +110,16 @@ def node_result(
     if changed:
         after = {"revision": revision} if ok else {"revision": revision, "reason": message or FAILED}
         transaction.event("node.confirmed" if ok else "node.failed", "node", node, None, to_json(after))
-    return changed, [item for item in moved if item.before != item.after]
+    return Answer(changed, [item for item in moved if item.before != item.after], instances)
+
+
+def _carries(transaction: Transaction, node: str) -> bool:
+    """Whether the ledger wants anything of the node."""
+    return bool(
+        transaction.subnets("node = ? AND wanted = 1", (node,), limit=1)
+        or transaction.floors(node)
+        or transaction.instances("node = ? AND wanted = 1", (node,))
+    )
 
 
 def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
@@ -97,19 +129,34 @@ def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
     """
     if transaction.clock_behind:
         return 0
+    if not transaction.anything_ended():
+        return 0
     most = -1 if limit is None else limit
     subnets = transaction.subnets_expired(most)
     for subnet in subnets:
         _release(transaction, subnet, "subnet.expired")
+    reservations = transaction.reservations("expires_at <= ?", (transaction.now,), "expires_at, id", most)
+    for reservation in reservations:
+        end(transaction, reservation, "reservation.expired")
     ended = transaction.quarantine_ended(most)
     for item in ended:
-        pool = transaction.pool_of(item.pool_id)
-        transaction.vacate(item.routing_domain_id, item.block)
-        transaction.free_space(pool, item.block.family).give(item.block.start, item.block.prefix_length)
-        transaction.event(
-            "prefix.freed", "prefix", format_block(item.block), to_json({"pool": pool.name, "last": item.name}), None
-        )
-    return len(subnets) + len(ended)
+        _rested(transaction, item)
+    return len(subnets) + len(reservations) + len(ended)
+
+
+def _rested(transaction: Transaction, item: Occupied) -> None:
+    """A quarantine is over: the prefix goes back to its reservation if that still wants it, else it is free."""
+    pool = transaction.pool_of(item.pool_id)
+    mapped = kept(transaction, pool.id, item.block)
+    before = to_json({"pool": pool.name, "last": item.name})
+    if mapped is None:
+        give_back(transaction, pool, item.block)
+        transaction.event("prefix.freed", "prefix", format_block(item.block), before, None)
+        return
+    transaction.change_occupied(pool, item.block, "reservation", mapped.reservation_id, None, None)
+    transaction.change_reserved(mapped, RESERVED)
+    after = to_json({"pool": pool.name, "reservation": mapped.reservation_id})
+    transaction.event("prefix.reserved", "prefix", format_block(item.block), before, after)
 
 
 def _release(transaction: Transaction, subnet: Subnet, kind: str) -> Moved:
@@ -148,8 +195,7 @@ def _retire(transaction: Transaction, subnet: Subnet, before: str, kind: str) ->
         until = transaction.now + pool.quarantine * 1000
         transaction.change_occupied(pool, subnet.block, "quarantine", None, subnet.name, until)
     else:
-        transaction.vacate(pool.routing_domain_id, subnet.block)
-        transaction.free_space(pool, subnet.block.family).give(subnet.block.start, subnet.block.prefix_length)
+        give_back(transaction, pool, subnet.block)
     if subnet.bandwidth:
         pool.bandwidth_used -= subnet.bandwidth
         transaction.touch_pool(pool)

@@ -34,6 +34,11 @@ def unsuited(pool: Pool, request: Request) -> str | None:
     """Why the pool may not serve the request whatever space and bandwidth it has left; None when it may."""
     if pool.kind != "provider":
         return "kind: it is a shadow pool, for reservations"
+    return place_refused(pool, request)
+
+
+def place_refused(pool: Pool, request: Request) -> str | None:
+    """Why the pool does not suit a request, whatever its kind."""
     if not request.pools and pool.routing_domain != DEFAULT_ROUTING_DOMAIN:
         return f"routing_domain: it is in {pool.routing_domain}; name it in pools to draw from it"
     if not any(prefix.family == request.family for prefix in pool.prefixes):

@@ -15,6 +15,7 @@ from ..model.errors import Conflict, InvalidInput, NotFound
 from ..model.pool import DEFAULT_QUARANTINE, DEFAULT_ROUTING_DOMAIN, GATEWAYS, KINDS, STRATEGIES, Block, Pool
 from ..model.units import format_duration, format_rate, parse_duration, parse_rate
 from .lifecycle import expire
+from .node_space import check_floors
 from .parsing import (
     check_distinct,
     check_name,
@@ -98,6 +99,8 @@ def remove_pools(transaction: Transaction, names: Sequence[str], parameter: str 
                     fix="Release them first, and let their quarantine end.",
                 )
             before = show_pool(pool)
+            _move_floors(transaction, pool)
+            transaction.remove_floors(pool.id)
             transaction.delete_pool(pool)
             transaction.event("pool.removed", "pool", name, to_json(before), None)
         results.append({"name": name, "before": before, "after": None})
@@ -156,9 +159,16 @@ def _declare(transaction: Transaction, name: str, item: Mapping[str, Any], place
     space = ("prefixes", "excluded", "routing_domain")
     if before is None or any(before[key] != after[key] for key in space):
         _lay_out(transaction, pool, place)
+        _move_floors(transaction, pool)
     kind = "pool.declared" if before is None else "pool.changed"
     transaction.event(kind, "pool", name, None if before is None else to_json(before), to_json(after))
     return {"name": name, "before": before, "after": after}
+
+
+def _move_floors(transaction: Transaction, pool: Pool) -> None:
+    """A shadow pool's prefixes are routes of nodes: these must be pushed to."""
+    for node in transaction.floored_nodes(pool.id):
+        transaction.next_revision(node)
 
 
 def redeclared(pool: Pool) -> Pool:
@@ -286,6 +296,9 @@ def _lay_out(transaction: Transaction, pool: Pool, place: str) -> None:
             parameter=f"{place}.prefixes",
             fix="Keep the prefixes that cover what is in use, or release it first.",
         )
+    _check_floors(transaction, pool, held, place)
+    for node in transaction.floored_nodes(pool.id):
+        check_floors(transaction, node, pool, f"{place}.prefixes")
     # The old prefixes go first: a pool may grow over its own.
     own, pool.prefixes = pool.prefixes, []
     transaction.set_prefixes(pool)
@@ -318,6 +331,23 @@ def _lay_out(transaction: Transaction, pool: Pool, place: str) -> None:
     for family in (4, 6):
         gaps = _gaps([p for p in pool.prefixes if p.family == family], [b for b in taken if b.family == family])
         transaction.free_space(pool, family).reset(gaps)
+
+
+def _check_floors(transaction: Transaction, pool: Pool, held: Sequence[Occupied], place: str) -> None:
+    """A floor must stay shorter than what is reserved or activated above it."""
+    whole = set(pool.prefixes) if pool.kind == "shadow" else set()
+    filling = [
+        item
+        for item in held
+        if item.block in whole
+        and (item.kind in ("reservation", "instance") or transaction.reserved_at(pool.id, item.block) is not None)
+    ]
+    if filling:
+        raise Conflict(
+            f"{_describe(transaction, filling)} would be a whole prefix of the pool, and leave no floor below it.",
+            parameter=f"{place}.prefixes",
+            fix="Declare a prefix that is larger.",
+        )
 
 
 def excluded_blocks(pool: Pool, place: str = "pool") -> list[Block]:
@@ -363,10 +393,23 @@ def _overlap(one: Block, other: Block) -> bool:
 
 
 def _describe(transaction: Transaction, items: Sequence[Occupied]) -> str:
-    words = []
-    for item in items[:3]:
-        subnet = transaction.subnet_of(item.subnet_id) if item.subnet_id is not None else None
-        holder = f"of subnet '{subnet.name}'" if subnet else f"in quarantine after '{item.name}'"
-        words.append(f"{format_block(item.block)} {holder}")
+    words = [f"{format_block(item.block)} {holder_of(transaction, item)}" for item in items[:3]]
     more = f" and {len(items) - 3} more" if len(items) > 3 else ""
     return ", ".join(words) + more
+
+
+def holder_of(transaction: Transaction, item: Occupied) -> str:
+    """Whose address space in use is, in words: ``of subnet 'web-prod'``."""
+    if item.kind == "excluded":
+        return "of nobody: it is excluded"
+    if item.kind == "quarantine":
+        return f"in quarantine after '{item.name}'"
+    where, number = "id = ?", (item.holder_id,)
+    found = {
+        "subnet": lambda: [f"'{one.name}'" for one in transaction.subnets(where, number)],
+        "reservation": lambda: [f"'{one.name}'" for one in transaction.reservations(where, number)],
+        "instance": lambda: [
+            f"'{one.name}'{f' on {one.node}' if one.node else ''}" for one in transaction.instances(where, number)
+        ],
+    }[item.kind]()
+    return f"of {item.kind} {found[0]}" if found else f"of {item.kind} {item.holder_id}"

@@ -10,19 +10,31 @@ from ..ledger.addresses import format_block
 from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
 from ..model.errors import AllocationRefused, Conflict, InvalidInput
-from ..model.pool import Block
 from ..model.subnet import ACTIVE, PENDING, RELEASING, STATUSES, Subnet
 from .history import parse_time
 from .hold import refuse_held
 from .matching import bandwidth_refused
 from .parsing import check_distinct, check_name, check_options, choice, integer, parse_prefix
-from .pools import declare_pools, named_pool, show_pool
+from .pools import declare_pools, show_pool
+from .portable_shadow import (
+    export_floors,
+    export_instances,
+    export_reservations,
+    import_floor,
+    import_instance,
+    import_reservation,
+    take,
+)
 from .profiles import declare_profiles
 from .requests import MOST_ADDRESSES, read_request
 from .views import show_subnet
 
-FORMAT = 1
-SECTIONS = ("format", "exported_at", "pools", "security_profiles", "subnets", "quarantine")
+FORMAT = 2
+FORMATS = (1, 2)
+"""Format 1 has no reservations, instances and floors."""
+
+_LISTS = ("pools", "security_profiles", "subnets", "quarantine", "instances", "reservations", "floors")
+SECTIONS = ("format", "exported_at", *_LISTS)
 _SUBNET_OPTIONS = (
     "name",
     "cidr",
@@ -40,7 +52,7 @@ _SUBNET_OPTIONS = (
 
 
 def export_ledger(transaction: Transaction) -> dict[str, Any]:
-    """Pools, security profiles, subnets and quarantine as plain data, in stable order.
+    """Pools, profiles, subnets, quarantine, instances, reservations and floors as plain data, in stable order.
 
     Subnets on their way out (``releasing``) are exported as they are; times of creation, ids and the audit
     trail are not (a backup keeps those).
@@ -64,6 +76,9 @@ def export_ledger(transaction: Transaction) -> dict[str, Any]:
         "security_profiles": [{"name": name, **rules} for name, rules in transaction.profiles().items()],
         "subnets": sorted(subnets, key=lambda item: item["name"]),
         "quarantine": quarantine,
+        "instances": export_instances(transaction),
+        "reservations": export_reservations(transaction),
+        "floors": export_floors(transaction),
     }
 
 
@@ -71,14 +86,14 @@ def import_ledger(transaction: Transaction, data: Any, parameter: str = "content
     """Adds what ``export_ledger`` wrote; what is there already and the same stays as it is.
 
     Returns:
-        Numbers of ``pools``, ``security_profiles``, ``subnets`` and ``quarantine`` entries that were new or changed.
+        Number of entries that were new or changed, by section.
 
     Raises:
         InvalidInput: not such data. Conflict: a name or a prefix that is in use for something else.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
     data = check_options(data, SECTIONS, parameter)
-    if data.get("format") != FORMAT:
+    if data.get("format") not in FORMATS:
         raise InvalidInput(f"format {data.get('format')} is not known.", parameter=f"{parameter}.format")
     refuse_held(transaction)
     pools = declare_pools(transaction, _section(data, "pools", parameter), f"{parameter}.pools")
@@ -97,7 +112,18 @@ def import_ledger(transaction: Transaction, data: Any, parameter: str = "content
             _import_quarantine(transaction, item, f"{parameter}.quarantine[{index}]")
             for index, item in enumerate(_section(data, "quarantine", parameter))
         ),
+        **{
+            key: sum(
+                load(transaction, item, f"{parameter}.{key}[{index}]")
+                for index, item in enumerate(_section(data, key, parameter))
+            )
+            for key, load in _SHADOW.items()
+        },
     }
+
+
+_SHADOW = {"instances": import_instance, "reservations": import_reservation, "floors": import_floor}
+"""In this order: a reservation's mapping refers to instances and quarantine."""
 
 
 def _section(data: Mapping[str, Any], key: str, parameter: str) -> Sequence[Any]:
@@ -105,16 +131,6 @@ def _section(data: Mapping[str, Any], key: str, parameter: str) -> Sequence[Any]
     if isinstance(value, (str, Mapping)) or not isinstance(value, Sequence):
         raise InvalidInput("expected a list.", parameter=f"{parameter}.{key}")
     return value
-
-
-def _take(transaction: Transaction, pool_name: Any, block: Block, place: str) -> Any:
-    pool = named_pool(transaction, str(pool_name), f"{place}.pool")
-    free = transaction.free_space(pool, block.family)
-    length = free.enclosing(block.start, block.prefix_length)
-    if length is None:
-        raise Conflict(f"{format_block(block)} is not free in pool {pool.name}.", parameter=f"{place}.cidr")
-    free.take(block.start, block.prefix_length, length)
-    return pool
 
 
 def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
@@ -133,8 +149,12 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
                 f"'{request.name}' holds {format_block(stored.block)} in this ledger.", parameter=f"{place}.name"
             )
         return False
-    pool = _take(transaction, item.get("pool"), block, place)
-    reason = "kind: it is a shadow pool" if pool.kind != "provider" else bandwidth_refused(pool, request.bandwidth or 0)
+    pool = take(transaction, item.get("pool"), block, place)
+    reason = (
+        "kind: it is a shadow pool, and does not lend"
+        if pool.kind == "shadow" and not pool.lend
+        else bandwidth_refused(pool, request.bandwidth or 0)
+    )
     if reason is not None:
         raise AllocationRefused("cannot be imported", pools=[(pool.name, reason)], parameter=place)
     expires = item.get("expires_at")
@@ -180,7 +200,7 @@ def _import_quarantine(transaction: Transaction, item: Any, place: str) -> bool:
     transaction.flush_rows()
     if any(held.block == block for held in transaction.quarantined([name]).get(name, ())):
         return False
-    pool = _take(transaction, item.get("pool"), block, place)
+    pool = take(transaction, item.get("pool"), block, place)
     transaction.occupy(pool, block, "quarantine", name=name, until=until)
     after = to_json({"pool": pool.name, "last": name, "until": format_time(until)})
     transaction.event("prefix.imported", "prefix", format_block(block), None, after)

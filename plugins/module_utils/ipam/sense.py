@@ -21,6 +21,7 @@ def sense_problems(transaction: Transaction) -> Iterator[str]:
     """What contradicts itself, in words."""
     yield from _pool_problems(transaction)
     yield from _node_problems(transaction)
+    yield from _shadow_problems(transaction)
 
 
 def _pool_problems(transaction: Transaction) -> Iterator[str]:
@@ -45,8 +46,33 @@ def _node_problems(transaction: Transaction) -> Iterator[str]:
     for name, node in nodes.items():
         if max(node.applied_revision, node.failed_revision or 0) > node.revision:
             yield f"node {name} answered a revision that was never made"
+    for place, revision, instance in transaction.instance_revisions():
+        if revision > nodes.get(place, Node()).revision:
+            yield f"instance '{instance}' is in a revision that node {place} never had"
     for subnet in transaction.subnets():
         yield from (f"subnet '{subnet.name}' {what}" for what in _subnet_problems(subnet, nodes))
+
+
+def _shadow_problems(transaction: Transaction) -> Iterator[str]:
+    for item in transaction.reservations():
+        if not (_is_name(item.name) and _is_name(item.workload)):
+            yield f"reservation '{item.name}' has a name that cannot be asked for"
+        if item.confidence is not None and not 0 <= item.confidence <= 1:
+            yield f"reservation '{item.name}' has a confidence of {item.confidence}"
+        if item.node is not None:
+            without = set(transaction.pools_reserved(item.id)) - set(transaction.floors(item.node))
+            for pool_id in without:
+                place = transaction.pool_of(pool_id).name
+                yield f"node {item.node} has no floor for pool {place}, of which reservation '{item.name}' holds a part"
+    for pool in transaction.pools().values():
+        if pool.kind == "shadow":
+            whole = set(pool.prefixes)
+            filling = [item for item in transaction.occupied_of(pool) if item.block in whole]
+            for one in filling:
+                if one.kind in ("reservation", "instance"):
+                    yield f"{format_block(one.block)} of pool {pool.name} is handed out whole, with its floor"
+        elif transaction.floored_nodes(pool.id):
+            yield f"pool {pool.name} is no shadow pool, yet nodes have its floors"
 
 
 def _subnet_problems(subnet: Subnet, nodes: dict[str, Node]) -> Iterator[str]:

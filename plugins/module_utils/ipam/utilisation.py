@@ -13,9 +13,9 @@ from .views import count_by_status
 def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
     """Per pool and family: addresses in all, handed out, in quarantine, excluded, free; numbers of subnets.
 
-    ``used_percent`` counts quarantine as used, because nobody else can have it yet. ``largest_free`` is the
-    prefix length of the largest free block, None when the pool is full. For a snapshot only: it moves on in memory
-    what has expired.
+    ``used_percent`` counts what is reserved or in quarantine as used, because nobody else can have it. ``largest_free``
+    is the prefix length of the largest free block, None when the pool is full. For a snapshot only: it moves on in
+    memory what has expired.
     """
     sums: dict[tuple[int, int], dict[str, int]] = {}
     for pool_id, kind, family, length, count in transaction.count_occupied():
@@ -25,6 +25,10 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
     # What a writer would free first counts as free already. A snapshot never writes this.
     for item in transaction.quarantine_ended():
         pool = transaction.pool_of(item.pool_id)
+        if transaction.reserved_at(pool.id, item.block) is not None:
+            entry = sums.setdefault((pool.id, item.block.family), {})
+            entry["reservation"] = entry.get("reservation", 0) + item.block.size
+            continue
         transaction.free_space(pool, item.block.family).give(item.block.start, item.block.prefix_length)
     found = []
     for pool in transaction.pools().values():
@@ -32,7 +36,8 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
             entry = sums.get((pool.id, family), {})
             total = sum(prefix.size for prefix in pool.prefixes if prefix.family == family)
             excluded = entry.get("excluded", 0)
-            used, resting = entry.get("subnet", 0), entry.get("quarantine", 0)
+            used, resting = entry.get("subnet", 0) + entry.get("instance", 0), entry.get("quarantine", 0)
+            reserved = entry.get("reservation", 0)
             usable = total - excluded
             heads = transaction.free_space(pool, family).heads(FAMILY_BITS[family])
             found.append(
@@ -43,10 +48,12 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
                     "addresses": total,
                     "excluded": excluded,
                     "used": used,
+                    "reserved": reserved,
                     "quarantine": resting,
-                    "free": usable - used - resting,
-                    "used_percent": round(100 * (used + resting) / usable, 2) if usable else 100.0,
+                    "free": usable - used - reserved - resting,
+                    "used_percent": round(100 * (used + reserved + resting) / usable, 2) if usable else 100.0,
                     "subnets": entry.get("subnet_count", 0),
+                    "instances": entry.get("instance_count", 0),
                     "prefixes_in_quarantine": entry.get("quarantine_count", 0),
                     "largest_free": heads[0][1] if heads else None,
                     "bandwidth": pool.bandwidth,
@@ -58,12 +65,18 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
 
 def overview(transaction: Transaction) -> dict[str, Any]:
     """Pools, subnets by status, and per node whether it carries the newest revision."""
-    counts = transaction.count_by_node()
+    counts, instances = transaction.count_by_node(), transaction.count_instances_by_node()
     return {
         "pools": utilisation(transaction),
         "subnets": count_by_status(transaction),
         "nodes": [
-            {"name": name, **node._asdict(), "in_sync": node.in_sync, "subnets": counts.get(name, 0)}
+            {
+                "name": name,
+                **node._asdict(),
+                "in_sync": node.in_sync,
+                "subnets": counts.get(name, 0),
+                "instances": instances.get(name, 0),
+            }
             for name, node in transaction.nodes().items()
         ],
     }

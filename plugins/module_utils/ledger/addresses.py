@@ -31,6 +31,14 @@ def format_block(block: Block) -> str:
     return f"{format_address(block.family, block.start)}/{block.prefix_length}"
 
 
+def read_block(text: str) -> Block:
+    """The reverse of ``format_block``, for what that has written; what users write is checked by ``ipam.parsing``."""
+    address, length = text.split("/")
+    family = 6 if ":" in address else 4
+    packed = socket.inet_pton(socket.AF_INET6 if family == 6 else socket.AF_INET, address)
+    return Block(family, int.from_bytes(packed, "big"), int(length))
+
+
 def split_range(family: int, first: int, last: int) -> Iterator[Block]:
     """The fewest aligned blocks that cover ``first`` to ``last`` exactly, in order."""
     bits = FAMILY_BITS[family]

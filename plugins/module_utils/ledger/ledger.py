@@ -63,6 +63,10 @@ class Ledger:
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def again(self) -> Ledger:
+        """Another connection to the same ledger, for another thread."""
+        return Ledger(self.location, clock=self._clock)
+
     def close(self) -> None:
         """Closes the store."""
         self.store.close()

@@ -61,13 +61,17 @@ class Records:
         """Revision of the node's desired configuration that this transaction makes; the same for all its changes."""
         found = self._revisions.get(node)
         if found is None:
-            row = self._store.execute("SELECT revision FROM node WHERE name = ?", (node,)).fetchone()
-            found = self._revisions[node] = (row[0] if row else 0) + 1
-            if row:
-                self._store.execute("UPDATE node SET revision = ? WHERE name = ?", (found, node))
-            else:
-                self._store.execute("INSERT INTO node VALUES (?, ?, 0, NULL, NULL)", (node, found))
+            row = self._store.execute(
+                "INSERT INTO node VALUES (?, 1, 0, NULL, NULL) "
+                "ON CONFLICT (name) DO UPDATE SET revision = node.revision + 1 RETURNING revision",
+                (node,),
+            ).fetchone()
+            found = self._revisions[node] = int(row[0])
         return found
+
+    def revised_nodes(self) -> list[str]:
+        """Nodes whose desired configuration this transaction has changed: a push is due."""
+        return sorted(self._revisions)
 
     def lift_revision(self, node: str, revision: int) -> None:
         """Lets the node's revisions go on from one that another ledger, or this one before a restore, has made."""

@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -148,11 +149,7 @@ class SqliteStore:
 
     def _schema_problems(self) -> list[str]:
         """What was added to, taken from or changed in the schema behind the ledger's back."""
-        query = "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
-        there = dict(self.execute(query).fetchall())
-        reference = SqliteStore.in_memory()
-        wanted = dict(reference.execute(query).fetchall())
-        reference.close()
+        there, wanted = dict(self.execute(_SCHEMA).fetchall()), _schema_of(MIGRATIONS)
         odd = sorted(name for name in {*there, *wanted} if there.get(name) != wanted.get(name))
         return [f"the schema's {name} is missing, changed or strange" for name in odd]
 
@@ -236,6 +233,17 @@ class SqliteStore:
         known = sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else primary
         why = reasons.get(known or -1, text)
         return LedgerUnusable(f"{path or self.path}: {why}.", parameter="ledger")
+
+
+_SCHEMA = "SELECT type || ' ' || name, sql FROM sqlite_master WHERE sql IS NOT NULL"
+
+
+@cache
+def _schema_of(migrations: tuple[tuple[str, ...], ...]) -> dict[str, str]:
+    """SQL by name of what these migrations make."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        _apply(connection, migrations)
+        return dict(connection.execute(_SCHEMA).fetchall())
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -147,7 +147,128 @@ _VERSION_1 = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1,)
+_VERSION_2 = (
+    # A CHECK cannot be altered, so the table is built again. Its holder may now be a reservation or an instance.
+    """
+    CREATE TABLE occupied_2 (
+        routing_domain_id INTEGER NOT NULL,
+        family INTEGER NOT NULL CHECK (family IN (4, 6)),
+        start BLOB NOT NULL CHECK (length(start) = 16),
+        last BLOB NOT NULL CHECK (length(last) = 16 AND last >= start),
+        prefix_length INTEGER NOT NULL,
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        kind TEXT NOT NULL CHECK (kind IN ('subnet', 'reservation', 'instance', 'quarantine', 'excluded')),
+        holder_id INTEGER CHECK ((holder_id IS NOT NULL) = (kind IN ('subnet', 'reservation', 'instance'))),
+        name TEXT CHECK ((name IS NOT NULL) = (kind = 'quarantine')),
+        until INTEGER CHECK ((until IS NOT NULL) = (kind = 'quarantine')),
+        PRIMARY KEY (routing_domain_id, family, start)
+    ) WITHOUT ROWID
+    """,
+    "INSERT INTO occupied_2 SELECT * FROM occupied",
+    "DROP TABLE occupied",
+    "ALTER TABLE occupied_2 RENAME TO occupied",
+    "CREATE INDEX occupied_until ON occupied (until) WHERE until IS NOT NULL",
+    "CREATE INDEX occupied_name ON occupied (name) WHERE name IS NOT NULL",
+    _NO_OVERLAP.format(table="occupied", event="insert", on="INSERT"),
+    _NO_OVERLAP.format(table="occupied", event="update", on="UPDATE"),
+    """
+    CREATE TABLE reservation (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        workload TEXT NOT NULL,
+        family INTEGER NOT NULL,
+        prefix_length INTEGER NOT NULL,
+        instances INTEGER NOT NULL CHECK (instances >= 0),
+        pools TEXT NOT NULL,
+        node TEXT,
+        location TEXT,
+        security_profile TEXT,
+        starts_at INTEGER NOT NULL,
+        expires_at INTEGER NOT NULL CHECK (expires_at > starts_at),
+        confidence REAL,
+        forecast_id TEXT,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX reservation_workload ON reservation (workload, starts_at)",
+    "CREATE INDEX reservation_expires_at ON reservation (expires_at)",
+    "CREATE INDEX reservation_node ON reservation (node) WHERE node IS NOT NULL",
+    # The mapping address <-> predicted instance. A row stays while its prefix rests after an instance, so that the
+    # reservation gets it back.
+    """
+    CREATE TABLE reserved (
+        reservation_id INTEGER NOT NULL REFERENCES reservation (id),
+        ordinal INTEGER NOT NULL,
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        family INTEGER NOT NULL,
+        start BLOB NOT NULL CHECK (length(start) = 16),
+        prefix_length INTEGER NOT NULL,
+        predicted TEXT,
+        state TEXT NOT NULL CHECK (state IN ('reserved', 'active', 'resting')),
+        PRIMARY KEY (reservation_id, ordinal)
+    ) WITHOUT ROWID
+    """,
+    # A prefix for somebody unnamed comes before one that is predicted for somebody: the order of first_reserved.
+    "CREATE INDEX reserved_state ON reserved (reservation_id, state, predicted IS NOT NULL, ordinal)",
+    "CREATE UNIQUE INDEX reserved_start ON reserved (pool_id, family, start)",
+    "CREATE INDEX reserved_predicted ON reserved (predicted) WHERE predicted IS NOT NULL",
+    """
+    CREATE TABLE instance (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL UNIQUE,
+        workload TEXT NOT NULL,
+        source TEXT NOT NULL CHECK (source IN ('shadow', 'dynamic')),
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        family INTEGER NOT NULL,
+        start BLOB NOT NULL CHECK (length(start) = 16),
+        prefix_length INTEGER NOT NULL,
+        reservation_id INTEGER,
+        ordinal INTEGER,
+        node TEXT,
+        interface TEXT,
+        next_hop TEXT,
+        assign TEXT NOT NULL,
+        mac TEXT,
+        gateway TEXT,
+        netns TEXT,
+        instance_interface TEXT,
+        leaving TEXT,
+        leaving_revision INTEGER NOT NULL,
+        location TEXT,
+        security_profile TEXT,
+        status TEXT NOT NULL CHECK (status IN ('pending', 'active', 'releasing', 'error')),
+        wanted INTEGER NOT NULL,
+        reason TEXT,
+        revision INTEGER NOT NULL,
+        created_at INTEGER NOT NULL,
+        updated_at INTEGER NOT NULL
+    )
+    """,
+    "CREATE INDEX instance_node ON instance (node) WHERE node IS NOT NULL",
+    "CREATE INDEX instance_leaving ON instance (leaving) WHERE leaving IS NOT NULL",
+    "CREATE INDEX instance_workload ON instance (workload)",
+    "CREATE INDEX instance_reservation ON instance (reservation_id) WHERE reservation_id IS NOT NULL",
+    # Nodes that ever carried shadow addresses of a pool: they keep its floors for as long as there is the pool.
+    """
+    CREATE TABLE floor (
+        node TEXT NOT NULL,
+        pool_id INTEGER NOT NULL REFERENCES pool (id),
+        PRIMARY KEY (node, pool_id)
+    ) WITHOUT ROWID
+    """,
+    # The newest counters of packets to shadow addresses that each node told.
+    """
+    CREATE TABLE traffic (
+        node TEXT NOT NULL,
+        prefix TEXT NOT NULL,
+        data TEXT NOT NULL,
+        PRIMARY KEY (node, prefix)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
 """Item n brings a ledger of schema version n to version n + 1. Never edit one that was released: append."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

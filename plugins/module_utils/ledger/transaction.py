@@ -9,33 +9,44 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..model.pool import Block, Pool
+from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
 from .records import Records
 from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row
+from .shadow import Shadow
 from .store import Store
+from .traffic import TrafficRecords
 
 CLOCK_TOLERANCE = 60_000
 """Milliseconds that the clock may lie behind the last event before nothing expires any more."""
 
 _CHUNK = 500
+_PORTION = 2000
 
 
 class Occupied(NamedTuple):
-    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine, ``subnet_id`` to a subnet."""
+    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine.
+
+    ``holder_id`` is the id of the subnet, reservation or instance that the kind tells of.
+    """
 
     routing_domain_id: int
     block: Block
     pool_id: int
     kind: str
-    subnet_id: int | None
+    holder_id: int | None
     name: str | None
     until: int | None
 
+    @property
+    def subnet_id(self) -> int | None:
+        """Id of the subnet that holds it, None where it is none."""
+        return self.holder_id if self.kind == "subnet" else None
 
-_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, subnet_id, name, until"
+
+_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, holder_id, name, until"
 
 
 def _read_occupied(row: Sequence[Any]) -> Occupied:
@@ -46,7 +57,7 @@ def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-class Transaction(Records):
+class Transaction(Records, Shadow, TrafficRecords):
     """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
 
     Attributes:
@@ -58,6 +69,7 @@ class Transaction(Records):
 
     def __init__(self, store: Store, actor: str, seconds: float) -> None:
         super().__init__(store)
+        Shadow.__init__(self, store)
         self._actor = actor
         self._pools: dict[str, Pool] | None = None
         self._domains: set[int] | None = None
@@ -178,7 +190,7 @@ class Transaction(Records):
         block: Block,
         kind: str,
         *,
-        subnet_id: int | None = None,
+        holder_id: int | None = None,
         name: str | None = None,
         until: int | None = None,
     ) -> None:
@@ -192,21 +204,21 @@ class Transaction(Records):
                 block.prefix_length,
                 pool.id,
                 kind,
-                subnet_id,
+                holder_id,
                 name,
                 until,
             )
         )
 
     def change_occupied(
-        self, pool: Pool, block: Block, kind: str, subnet_id: int | None, name: str | None, until: int | None
+        self, pool: Pool, block: Block, kind: str, holder_id: int | None, name: str | None, until: int | None
     ) -> None:
-        """Hands address space in use from a subnet to quarantine, or back."""
+        """Hands address space in use from one holder to another, to quarantine, or back."""
         self.flush_rows()
         self._store.execute(
-            "UPDATE occupied SET kind = ?, subnet_id = ?, name = ?, until = ? "
+            "UPDATE occupied SET kind = ?, holder_id = ?, name = ?, until = ? "
             "WHERE routing_domain_id = ? AND family = ? AND start = ?",
-            (kind, subnet_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
+            (kind, holder_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
         )
 
     def vacate(self, routing_domain_id: int, block: Block) -> None:
@@ -280,6 +292,17 @@ class Transaction(Records):
         ).fetchall()
         return [_read_occupied(row) for row in rows]
 
+    def anything_ended(self) -> bool:
+        """Whether a ttl, a reservation or a quarantine is over; one look at the indexes, for every call asks this."""
+        return bool(
+            self._store.execute(
+                "SELECT EXISTS (SELECT 1 FROM subnet WHERE expires_at <= ? AND wanted = 1) "
+                "OR EXISTS (SELECT 1 FROM reservation WHERE expires_at <= ?) "
+                "OR EXISTS (SELECT 1 FROM occupied WHERE until <= ?)",
+                (self.now, self.now, self.now),
+            ).fetchone()[0]
+        )
+
     def count_occupied(self) -> list[tuple[int, str, int, int, int]]:
         """(pool id, kind, family, prefix length, number) over all space in use; ended quarantine is left out."""
         self.flush_rows()
@@ -288,6 +311,16 @@ class Transaction(Records):
             "WHERE until IS NULL OR until > ? GROUP BY pool_id, kind, family, prefix_length",
             (self.now,),
         ).fetchall()
+
+    def excluded_size(self, pool: Pool, family: int) -> int:
+        """Number of a pool's addresses that are never handed out."""
+        self.flush_rows()
+        rows = self._store.execute(
+            "SELECT prefix_length, COUNT(*) FROM occupied WHERE pool_id = ? AND family = ? AND kind = 'excluded' "
+            "GROUP BY prefix_length",
+            (pool.id, family),
+        )
+        return sum(count << (FAMILY_BITS[family] - length) for length, count in rows)
 
     # -- subnets
 
@@ -404,6 +437,24 @@ class Transaction(Records):
         ).fetchall()
         keys = ("id", "time", "actor", "kind", "object", "name", "before", "after")
         return [dict(zip(keys, row, strict=True)) for row in reversed(rows)]
+
+    def stream_events(self, objects: Sequence[str]) -> Iterator[tuple[int, int, str, str, str, str | None, str | None]]:
+        """(id, time, kind, object, name, before, after) of the events about these kinds of object, oldest first.
+
+        Reads in portions, so that a long audit trail is never in memory as a whole.
+        """
+        self.flush_rows()
+        last = 0
+        while True:
+            rows = self._store.execute(
+                "SELECT id, time, kind, object, name, before, after FROM event "
+                f"WHERE id > ? AND object IN ({_marks(len(objects))}) ORDER BY id LIMIT {_PORTION}",
+                (last, *objects),
+            ).fetchall()
+            yield from rows
+            if len(rows) < _PORTION:
+                return
+            last = rows[-1][0]
 
     # -- writing
 

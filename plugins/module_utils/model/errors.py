@@ -14,8 +14,9 @@
     │   ├── LedgerNewer       written by a newer schema version
     │   ├── LedgerBusy        another writer held it longer than the time-out
     │   └── LedgerHeld        restored from a backup and not yet reconciled
-    └── NodeError             a front-end node refused; ``node_said`` has its own words
-        └── RollbackFailed    and the way back failed too: the node is in between
+    ├── NodeError             a front-end node refused; ``node_said`` has its own words
+    │   └── RollbackFailed    and the way back failed too: the node is in between
+    └── DhcpError             a DHCP server refused or does not answer; ``server_said`` has its own words
 
 They become ``fail_json``, an HTTP problem document or an exit code only at the outermost edge.
 """
@@ -32,7 +33,14 @@ class ShadownetError(Exception):
         message: what is wrong, for a person.
         parameter: the option at fault, as the caller wrote it (``requests[2].prefix``).
         fix: what to do next.
+
+    Attributes:
+        routes: where it is about routes of a node: their destination prefixes.
+        drift: where a push met it before it changed anything: how the node differs from what is wanted.
     """
+
+    routes: tuple[str, ...] = ()
+    drift: list[dict[str, Any]] | None = None
 
     def __init__(self, message: str, *, parameter: str | None = None, fix: str | None = None) -> None:
         super().__init__(message)
@@ -46,8 +54,13 @@ class ShadownetError(Exception):
 
     def details(self) -> dict[str, Any]:
         """Machine-readable form: ``error`` (class name), ``parameter``, ``fix`` and what a subclass adds."""
-        found = {"error": type(self).__name__, "parameter": self.parameter, "fix": self.fix}
-        return {key: value for key, value in found.items() if value is not None}
+        named = {"error": type(self).__name__, "parameter": self.parameter, "fix": self.fix}
+        found: dict[str, Any] = {key: value for key, value in named.items() if value is not None}
+        if self.routes:
+            found["routes"] = list(self.routes)
+        if self.drift is not None:
+            found["drift"] = self.drift
+        return found
 
 
 class InvalidInput(ShadownetError):
@@ -59,17 +72,7 @@ class NotFound(ShadownetError):
 
 
 class Conflict(ShadownetError):
-    """What is asked contradicts what the ledger or the node holds.
-
-    Attributes:
-        drift: where a push met it, how the node differs from what is wanted.
-    """
-
-    drift: list[dict[str, Any]] | None = None
-
-    def details(self) -> dict[str, Any]:
-        found = super().details()
-        return found if self.drift is None else {**found, "drift": self.drift}
+    """What is asked contradicts what the ledger or the node holds."""
 
 
 class AllocationRefused(ShadownetError):
@@ -132,6 +135,8 @@ class NodeError(ShadownetError):
         super().__init__(message, parameter=parameter, fix=fix)
         self.node_said = node_said
         self.change = change
+        if change is not None and change.get("kind") == "route":
+            self.routes = ((change.get("after") or change.get("before") or {}).get("prefix", change["key"]),)
 
     def details(self) -> dict[str, Any]:
         found = {**super().details(), "node_said": self.node_said, "change": self.change}
@@ -140,3 +145,21 @@ class NodeError(ShadownetError):
 
 class RollbackFailed(NodeError):
     """A change was refused and undoing the ones before it failed too; ``reconcile`` finishes the job."""
+
+
+class DhcpError(ShadownetError):
+    """A DHCP server refused a command, or could not be asked.
+
+    Args:
+        server_said: the server's own words.
+    """
+
+    def __init__(
+        self, message: str, *, server_said: str | None = None, parameter: str | None = None, fix: str | None = None
+    ) -> None:
+        super().__init__(message, parameter=parameter, fix=fix)
+        self.server_said = server_said
+
+    def details(self) -> dict[str, Any]:
+        found = super().details()
+        return found if self.server_said is None else {**found, "server_said": self.server_said}

@@ -9,7 +9,7 @@ import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.registry import TRANSPORTS, open_transport
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import InvalidInput, NodeError
-from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.node_config import NodeConfig, Route
 
 from .conftest import Node, same
 
@@ -35,6 +35,28 @@ HOSTILE = [
     'a"b',
     "$(id)",
 ]
+
+
+def test_one_error_names_all_routes_by_what_is_no_interface(node: Node) -> None:
+    names = ["up0", "tap-customer-0017", "a/b", "up0"]
+    routes = [{"prefix": f"10.1.{n}.0/24", "interface": name} for n, name in enumerate(names)]
+    with pytest.raises(InvalidInput) as caught:
+        node.push({"routes": routes})
+    assert caught.value.routes == ("10.1.1.0/24", "10.1.2.0/24")
+    assert caught.value.parameter == "config.routes[1].interface"
+    assert "'tap-customer-0017', 'a/b'." in str(caught.value)
+
+
+def test_a_single_route_is_only_for_the_very_interface(node: Node) -> None:
+    node.run("ip link add tap-customer-00 up type bridge")
+    node.run("ip link property add dev up0 altname nice")
+    for name in ("tap-customer-0017", "up0\0x", "nice", "", "a/b"):
+        with pytest.raises(NodeError) as caught:
+            node.transport.quick_route(Route("10.1.1.0/24", "unicast", None, name, None), [], True)
+        assert caught.value.routes == ("10.1.1.0/24",)
+    assert node.config()["routes"] == []
+    assert node.transport.quick_route(Route("10.1.1.0/24", "unicast", None, "tap-customer-00", None), [], True)
+    assert node.config()["routes"][0]["interface"] == "tap-customer-00"
 
 
 @pytest.mark.parametrize("name", HOSTILE)

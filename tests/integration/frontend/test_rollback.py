@@ -81,6 +81,18 @@ def test_gateway_unreachable_in_the_middle_of_300_routes(node: Node) -> None:
     assert "next hop is not reachable" in str(error)
 
 
+def test_all_routes_that_are_refused_alike_are_named_at_once(node: Node) -> None:
+    node.lab.join("node", "tap1", "client", "eth1")
+    node.run("ip link set tap1 down")
+    routes: list[dict[str, Any]] = [BAD_ROUTE]
+    routes += [{"prefix": f"10.70.{n >> 8}.{n & 255}/32", "interface": ("up0", "tap1")[n % 2]} for n in range(600)]
+    error = refused(node, {"routes": routes[1:]}, "merged")
+    assert error.routes == tuple(route["prefix"] for route in routes if route.get("interface") == "tap1")
+    assert "routes 10.70.0.1/32, 10.70.0.3/32, 10.70.0.5/32, 10.70.0.7/32, 10.70.0.9/32 and 295 others: " in str(error)
+    assert "Network is down (ENETDOWN)" in str(error)
+    assert "10.66.0.0/16" not in refused(node, {"routes": routes}, "merged").routes, "is refused for another reason"
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

@@ -452,7 +452,7 @@ def test_a_damaged_page_is_found_by_verify(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("sql", "words"),
     [
-        ("DELETE FROM occupied WHERE subnet_id = 3", "neither free nor in use"),
+        ("DELETE FROM occupied WHERE holder_id = 3", "neither free nor in use"),
         ("DELETE FROM subnet WHERE name = 's3'", "but there are 19 subnets"),
         ("UPDATE subnet SET prefix_length = 29 WHERE name = 's3'", "'s3' does not hold its prefix"),
         ("UPDATE pool SET bandwidth_used = 5", "counts 5 bit/s"),
@@ -608,7 +608,7 @@ def damaged(path: Path) -> None:
 
 def inconsistent(path: Path) -> None:
     with closing(sqlite3.connect(path)) as connection:
-        connection.execute("DELETE FROM occupied WHERE subnet_id = 3")
+        connection.execute("DELETE FROM occupied WHERE holder_id = 3")
         connection.commit()
 
 

@@ -4,20 +4,27 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.allocate import allocate
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import Moved, node_result, release
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.desired import Desired, desired_config
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_lifecycle import MovedInstance, delete
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import Created, create
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import Answer, Moved, node_result, release
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import verify_ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import declare_pools, remove_pools
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.requests import read_keys, read_requests
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import NOTHING, reserve, withdraw
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.views import find_subnets, show_subnet
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.addresses import format_block, unpack
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.pool import Block
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 
 START = 1_800_000_000
 """Seconds since the epoch at which the desk's clock begins."""
@@ -67,9 +74,39 @@ class Desk:
         with self.ledger.transaction("test", check=check) as transaction:
             return release(transaction, read_keys(items))
 
-    def answer(self, node: str, revision: int, ok: bool = True, message: str | None = None) -> tuple[bool, list[Moved]]:
+    def reserve(self, *items: Mapping[str, Any], check: bool = False, others: str = NOTHING) -> list[Any]:
+        """Reservations; ``begins`` and ``ends`` are seconds from now."""
+        full = []
+        for item in items:
+            data = dict(item)
+            for key, option in (("begins", "starts_at"), ("ends", "expires_at")):
+                if key in data:
+                    data[option] = datetime.fromtimestamp(self.seconds + data.pop(key), UTC).isoformat()
+            full.append(data)
+        with self.ledger.transaction("test", check=check) as transaction:
+            return reserve(transaction, read_reservations(full), others=others)
+
+    def withdraw(self, *names: str) -> list[Any]:
         with self.ledger.transaction("test") as transaction:
-            return node_result(transaction, node, revision, ok, message)
+            return withdraw(transaction, names)
+
+    def create(self, name: str, workload: str = "web", **options: Any) -> Created:
+        with self.ledger.transaction("test") as transaction:
+            return create(transaction, InstanceRequest(name, workload, **options))
+
+    def delete(self, name: str) -> MovedInstance | None:
+        with self.ledger.transaction("test") as transaction:
+            return delete(transaction, name)
+
+    def desired(self, node: str) -> Desired:
+        with self.ledger.transaction("test") as transaction:
+            return desired_config(transaction, node)
+
+    def answer(
+        self, node: str, revision: int, ok: bool = True, message: str | None = None, routes: Sequence[str] = ()
+    ) -> Answer:
+        with self.ledger.transaction("test") as transaction:
+            return node_result(transaction, node, revision, ok, message, routes)
 
     def subnets(self) -> dict[str, dict[str, Any]]:
         """All subnets by name, as they are shown."""

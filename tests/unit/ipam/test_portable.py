@@ -57,7 +57,8 @@ def fill(desk: Desk) -> None:
 def test_what_was_exported_comes_back_the_same_in_an_empty_ledger(desk: Desk, other: Desk) -> None:
     fill(desk)
     data = export(desk)
-    assert load(other, data) == {"pools": 2, "security_profiles": 1, "subnets": 4, "quarantine": 1}
+    counts = {key: count for key, count in load(other, data).items() if count}
+    assert counts == {"pools": 2, "security_profiles": 1, "subnets": 4, "quarantine": 1}
     # What a node carries must be pushed anew from this ledger.
     for item in data["subnets"]:
         if item["name"] == "a":
@@ -105,7 +106,7 @@ def first_of(data: dict[str, Any], section: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spoil", "error", "place"),
     [
-        (lambda data: data.update(format=2), InvalidInput, "content.format"),
+        (lambda data: data.update(format=3), InvalidInput, "content.format"),
         (lambda data: data.update(pools="p"), InvalidInput, "content.pools"),
         (lambda data: data.update(subnets={"a": 1}), InvalidInput, "content.subnets"),
         (lambda data: data.update(surplus=1), InvalidInput, "content"),

@@ -11,6 +11,7 @@ from ...model.errors import NodeError, RollbackFailed
 from ...model.node_config import NodeConfig
 from ..change import Change
 from ..route_order import in_order
+from ..wording import some
 from . import access, addresses, guests, links, nft_table, routes, shaping, snapshot
 from .links import Link
 from .standing import Standing
@@ -50,6 +51,7 @@ class Run:
         self._picture: snapshot.Picture | None = None
         self._limits: dict[int, shaping.Limit] | None = None
         self._change: Change | None = None
+        self._alike: list[str] = []
         self._standing: Standing | None = None
         self._disabled: list[Change] = []
         self._strangers: list[bytes] = []
@@ -110,6 +112,9 @@ class Run:
         change = kept or self._change
         verb = "keep" if kept else change.op if change else ""
         what = f"to {verb} {change.kind} {change.key}" if change else "a change"
+        alike = () if kept else tuple(self._alike)
+        if len(alike) > 1:
+            what = f"to {verb} routes {some(alike)}"
         hint = _HINTS.get((change.kind, refused.code)) if change and change.op != "remove" else None
         if kept:
             hint = "What its next hop is reached by is changed by this push. Remove the route too, or give it another."
@@ -120,13 +125,16 @@ class Run:
         try:
             self._undo.undo()
         except RollbackFailed as failed:
-            return RollbackFailed(
+            error: NodeError = RollbackFailed(
                 f"The node refused {what}: {refused.words}. Going back failed too: {failed.node_said}.",
                 fix=failed.fix,
                 **details,
             )
-        text = f"The node refused {what}: {refused.words}."
-        return NodeError(f"{text} {hint}" if hint else text, fix="Nothing was changed.", **details)
+        else:
+            text = f"The node refused {what}: {refused.words}."
+            error = NodeError(f"{text} {hint}" if hint else text, fix="Nothing was changed.", **details)
+        error.routes = alike or error.routes
+        return error
 
     def _some(self, changes: Sequence[Change]) -> None:
         at = 0
@@ -172,8 +180,10 @@ class Run:
                 requests.append(encoder.adding(change.after))
                 owners.append(change)
         sent = 0
+        found: list[tuple[Change, KernelRefused]] = []
         while sent < len(requests):
-            # The rest is sent once more only after removals of what had gone already.
+            # A send with a refusal is the last of its batch. The rest follows whatever it was: where many routes are
+            # refused, all are named at once, for whoever tries again without them.
             start = sent
             try:
                 refused, count = self._wire.batch(requests[start:] if start else requests)
@@ -186,8 +196,21 @@ class Run:
                 at = one.index + start
                 if requests[at][0] == routes.DELROUTE and snapshot.gone(one):
                     continue
-                self._change = owners[at]
-                raise one
+                if one.code == errno.EEXIST and self._there_already(encoder, owners[at], requests[at]):
+                    continue
+                found.append((owners[at], one))
+        if found:
+            self._change, first = found[0]
+            same = [change for change, one in found if one.code == first.code and change.op == self._change.op]
+            self._alike = list(dict.fromkeys(str(change.subject["prefix"]) for change in same))
+            raise first
+
+    def _there_already(self, encoder: routes.Encoder, change: Change, adding: routes.Request) -> bool:
+        """Whether this very route of ours has come since the node was read, from an active route manager.
+
+        Then it can be removed, and added again in the same send.
+        """
+        return not self._wire.batch([encoder.deleting(change.after or {}), adding], keep_going=True)[0]
 
     def _undo_routes(
         self,

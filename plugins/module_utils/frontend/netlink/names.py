@@ -4,15 +4,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ...model.errors import InvalidInput
 from ...model.node_config import PROTOCOLS, AccessEntry, AccessList, Interface, NodeConfig, Route
+from ..wording import some
 
 PROTOCOL_NUMBERS = dict(zip(PROTOCOLS, (6, 17, 1, 58, 132, 47, 50), strict=True))
 """IANA protocol numbers of the model's names."""
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@+-]{0,14}\Z")
+_NAMES = (
+    "Use 1 to 15 letters, digits, '_', '-', '.', '@' or '+', beginning with a letter, digit or '_'; "
+    "not all, default or lo."
+)
 _RESERVED = ("all", "default", "lo")
 _LONGEST_MARK = 255 - len("shadownet:")
 _LONGEST_NAME = 100
@@ -27,11 +33,11 @@ def canonical(desired: NodeConfig, parameter: str = "config") -> NodeConfig:
     names where they have one.
 
     Raises:
-        InvalidInput: a name, description or rate beyond the kernel's limits.
+        InvalidInput: a name, description or rate beyond the kernel's limits. One about routes is about all of them.
     """
     return NodeConfig(
         tuple(_interface(item, f"{parameter}.interfaces[{i}]") for i, item in enumerate(desired.interfaces)),
-        tuple(_route(item, f"{parameter}.routes[{i}]") for i, item in enumerate(desired.routes)),
+        _routes(desired.routes, f"{parameter}.routes"),
         tuple(_list(item, f"{parameter}.access_lists[{i}]") for i, item in enumerate(desired.access_lists)),
     )
 
@@ -45,12 +51,7 @@ def check_name(name: str | None, parameter: str, create: bool = False) -> None:
     if name is None:
         return
     if not _NAME.match(name) or (create and name in _RESERVED):
-        raise InvalidInput(
-            f"'{name}' is no interface name on Linux.",
-            parameter=parameter,
-            fix="Use 1 to 15 letters, digits, '_', '-', '.', '@' or '+', beginning with a letter, digit or '_'; "
-            "not all, default or lo.",
-        )
+        raise InvalidInput(f"'{name}' is no interface name on Linux.", parameter=parameter, fix=_NAMES)
 
 
 def _interface(item: Interface, place: str) -> Interface:
@@ -76,8 +77,17 @@ def _interface(item: Interface, place: str) -> Interface:
     return replace(item, rate_limit=None if rate is None else rate // 8 * 8)
 
 
-def _route(item: Route, place: str) -> Route:
-    check_name(item.interface, f"{place}.interface")
+def _routes(items: Sequence[Route], place: str) -> tuple[Route, ...]:
+    bad = [at for at, item in enumerate(items) if item.interface is not None and not _NAME.match(item.interface)]
+    if not bad:
+        return tuple(_route(item) for item in items)
+    names = some(f"'{items[at].interface}'" for at in bad)
+    found = InvalidInput(f"no interface name on Linux: {names}.", parameter=f"{place}[{bad[0]}].interface", fix=_NAMES)
+    found.routes = tuple(items[at].prefix for at in bad)
+    raise found
+
+
+def _route(item: Route) -> Route:
     if item.metric == _IPV6_METRIC and ":" in item.prefix:
         return replace(item, metric=None)
     return item

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 
 from ...model.errors import NodeError
-from ...model.node_config import Interface, NodeConfig
+from ...model.node_config import Interface, NodeConfig, Route
 from ..change import Change
 from ..transport import Current, Foreign, Mark
-from . import access, addresses, links, marking, nft_table, routes, shaping
+from . import access, addresses, links, marking, nft_table, quick, routes, shaping
 from .apply import Run
 from .links import Link
 from .names import canonical
 from .undo import Undo
-from .wire import NETLINK_NETFILTER, NETLINK_ROUTE, KernelRefused, Wire
+from .wire import NETLINK_NETFILTER, NETLINK_ROUTE, KernelRefused, Wire, namespace_identity
 from .words import words
 
 HOLD_SECONDS = 60.0
@@ -25,16 +25,20 @@ HOLD_SECONDS = 60.0
 class NetlinkTransport:
     """Implements ``Transport``. Not for use by several threads at once."""
 
-    def __init__(self, netns: str | None = None) -> None:
+    def __init__(self, netns: str | None = None, *, netfilter: bool = True) -> None:
         """
         Args:
             netns: name (under ``/run/netns``) or path of a network namespace of this host to serve instead of the
                 caller's own. A short-lived thread enters it to open the sockets; the caller stays where it is.
+            netfilter: False for hosts whose access lists are not ours to see. Closing a netfilter socket takes the
+                kernel many milliseconds. Without them there is no mark either, and ``hold`` is not to be used.
         """
         self._netns = netns
+        self._netfilter = netfilter
         self._route_wire: Wire | None = None
         self._nft_wire: Wire | None = None
         self._lock = marking.Lock(netns)
+        self._opened_in: tuple[int, int] | None = None
 
     def prepare(self, desired: NodeConfig, parameter: str = "config") -> NodeConfig:
         """See ``Transport.prepare`` and ``names.canonical``."""
@@ -62,6 +66,32 @@ class NetlinkTransport:
         """See ``Transport.apply``."""
         return Run(self._route(), self._nft, wanted).all(changes)
 
+    def quick_route(self, route: Route, floors: Sequence[Route], present: bool) -> bool:
+        """Adds or removes one route of ours at once; nothing is read, held or marked, so a ``push`` must follow.
+
+        Args:
+            route: in the kernel's terms (see ``names.canonical``).
+            floors: blackholes that must lie beneath it, before it comes and when it has gone.
+
+        Returns:
+            False when another route of its prefix and metric may be in its place: then only a ``push`` can tell.
+
+        Raises:
+            NodeError: the kernel refused.
+        """
+        try:
+            if present:
+                return quick.add(self._route(), route, floors)
+            quick.remove(self._route(), route, floors)
+        except OSError as error:
+            self.close()
+            raise NodeError("The node's kernel does not answer.", node_said=str(error)) from None
+        return True
+
+    def stale(self) -> bool:
+        """Whether open sockets lead to a network namespace that is not the one of that name any more."""
+        return self._opened_in is not None and self._opened_in != namespace_identity(self._netns)
+
     def render(self, changes: Sequence[Change]) -> list[str]:
         """See ``Transport.render``."""
         return words(changes)
@@ -72,14 +102,19 @@ class NetlinkTransport:
             if wire is not None:
                 wire.close()
         self._route_wire = self._nft_wire = None
+        self._opened_in = None
         self._lock.close()
 
     def _route(self) -> Wire:
         if self._route_wire is None:
+            identity = namespace_identity(self._netns)
             self._route_wire = _wire(NETLINK_ROUTE, self._netns)
+            self._opened_in = identity
         return self._route_wire
 
     def _nft(self) -> Wire:
+        if not self._netfilter:
+            raise NodeError("Access lists are left alone here.")
         if self._nft_wire is None:
             try:
                 self._nft_wire = _wire(NETLINK_NETFILTER, self._netns)

@@ -8,11 +8,13 @@ pyroute2 enters another network namespace, everything else is struct.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 try:
     from pyroute2 import netns as pyroute2_netns
@@ -36,10 +38,13 @@ OURS = 201
 MESSAGES_A_SEND = 128
 """Acknowledgements of this many messages fit in a receive buffer of the kernel's default size."""
 
+_SIOCGIFNAME, _SIOCGIFINDEX = 0x8910, 0x8933
+_LONGEST_NAME = 15
 _SOL_NETLINK = 270
 _CAP_ACK, _EXT_ACK, _STRICT_CHECK = 10, 11, 12
 _HEADER = struct.Struct("=IHHII")
 _ATTRIBUTE = struct.Struct("=HH")
+_NAME_AND_INDEX = struct.Struct("=16si20x")  # struct ifreq of netdevice(7)
 _EXTACK_MESSAGE = 1
 _RECEIVE = 1 << 18
 _RETRIES = 5
@@ -159,6 +164,17 @@ def in_namespace(netns: str | None, make: Callable[[], socket.socket]) -> socket
     return made[0]
 
 
+def namespace_identity(netns: str | None) -> tuple[int, int] | None:
+    """Device and inode of a network namespace by name or path; None for the caller's own, or where there is none."""
+    if netns is None:
+        return None
+    try:
+        found = Path("/run/netns", netns).stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 class Wire:
     """One netlink socket."""
 
@@ -188,6 +204,26 @@ class Wire:
     def close(self) -> None:
         """Closes the socket."""
         self._socket.close()
+
+    def index(self, name: str) -> int:
+        """Number of the interface of that name in the socket's network namespace (netdevice(7)): a tenth of a ``get``.
+
+        Alternative names (``ip link property``) do not count: what the node carries is read back by proper names.
+
+        Raises:
+            KernelRefused: ENODEV, there is none.
+        """
+        octets = name.encode()
+        if not 0 < len(octets) <= _LONGEST_NAME:  # the request would hold the beginning of it, another's name
+            raise KernelRefused(errno.ENODEV, f"interface {name}")
+        try:
+            answer = fcntl.ioctl(self._socket, _SIOCGIFINDEX, _NAME_AND_INDEX.pack(octets, 0))
+            proper = fcntl.ioctl(self._socket, _SIOCGIFNAME, answer)
+        except OSError as error:
+            raise KernelRefused(error.errno or errno.ENODEV, f"interface {name}") from None
+        if _NAME_AND_INDEX.unpack(proper)[0].split(b"\0", 1)[0] != octets:
+            raise KernelRefused(errno.ENODEV, f"interface {name}")
+        return int(_NAME_AND_INDEX.unpack(answer)[1])
 
     def talk(self, kind: int, flags: int, body: bytes) -> None:
         """One request; returns when the kernel has done it.

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The assigners in use: opened when an instance first asks for one, kept, each for one thread at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+from .assign import Assigner, open_assigner
+
+_CONCERNED = ("assign", "address", "prefix_length", "mac", "gateway", "netns", "instance_interface")
+
+
+def same_way(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether both have the same address in the same place, by the same way to assign."""
+    return all(one.get(key) == other.get(key) for key in _CONCERNED)
+
+
+class Assigning:
+    """Gives and takes addresses, each instance by the way that it names."""
+
+    def __init__(self, given: Mapping[str, Assigner]) -> None:
+        """
+        Args:
+            given: assigners by name; others are opened without options.
+        """
+        self._lock = threading.Lock()
+        self._open = {name: (threading.Lock(), one) for name, one in given.items()}
+
+    def ready(self, *names: str) -> None:
+        """Opens ways to assign, so that one that cannot be had is found out before anything is changed.
+
+        Raises:
+            InvalidInput: there is none of that name, or its options are missing.
+        """
+        for name in names:
+            if name != "none":
+                self._named(name)
+
+    def give(self, instance: Mapping[str, Any]) -> None:
+        """See ``Assigner.give``."""
+        if instance["assign"] != "none":
+            lock, assigner = self._named(instance["assign"])
+            with lock:
+                assigner.give(instance)
+
+    def take(self, instance: Mapping[str, Any]) -> None:
+        """See ``Assigner.take``."""
+        if instance["assign"] != "none":
+            lock, assigner = self._named(instance["assign"])
+            with lock:
+                assigner.take(instance)
+
+    def close(self) -> None:
+        """Closes them all."""
+        with self._lock:
+            for lock, assigner in self._open.values():
+                with lock:
+                    assigner.close()
+            self._open.clear()
+
+    def _named(self, name: str) -> tuple[threading.Lock, Assigner]:
+        with self._lock:
+            if name not in self._open:
+                self._open[name] = threading.Lock(), open_assigner(name)
+            return self._open[name]

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""From one schema version to the next, with a ledger that the release before has written, and killed on the way.
+
+``data/v1.sql`` was written by the code of schema version 1: pools of both families and two routing domains, subnets in
+every status, quarantine, a security profile, nodes.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import node_result
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import (
+    backup_ledger,
+    migrate_ledger,
+    restore_ledger,
+    verify_ledger,
+)
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
+from ansible_collections.shadownet.ipam.plugins.module_utils.ledger import sqlite_schema
+from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import LedgerUnusable
+
+from .test_concurrency import FORK
+
+STEPS = len(sqlite_schema.MIGRATIONS[1]) + 1
+"""Statements of the migration to version 2, and the one that notes the version."""
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> Path:
+    path = tmp_path / "old.db"
+    script = (Path(__file__).parent / "data" / "v1.sql").read_text(encoding="utf-8")
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(script)
+    path.chmod(0o600)
+    return path
+
+
+def content(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        return [str(version), *connection.iterdump()]
+
+
+def table(path: Path, sql: str) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def test_a_ledger_of_version_1_is_refused_and_left_alone_until_it_is_migrated(old: Path) -> None:
+    before = content(old)
+    with pytest.raises(LedgerUnusable, match=r"schema version 1.*state=migrated"):
+        Ledger(old)
+    assert content(old) == before
+
+
+def test_what_version_1_held_is_there_after_the_migration_and_goes_its_way(old: Path) -> None:
+    queries = {
+        name: f"SELECT * FROM {name}"
+        for name in ("pool", "pool_prefix", "free_block", "subnet", "node", "event", "security_profile", "meta")
+    }
+    before = {name: table(old, sql) for name, sql in queries.items()}
+    occupied = table(
+        old, "SELECT routing_domain_id, start, last, kind, subnet_id, name, until FROM occupied ORDER BY 1, 2"
+    )
+    assert {row[3] for row in occupied} == {"subnet", "quarantine", "excluded"}
+    with Ledger(old, any_version=True) as ledger:
+        assert migrate_ledger(ledger) == (1, sqlite_schema.SCHEMA_VERSION)
+    assert {name: table(old, sql) for name, sql in queries.items()} == before
+    assert occupied == table(
+        old, "SELECT routing_domain_id, start, last, kind, holder_id, name, until FROM occupied ORDER BY 1, 2"
+    )
+    # From then on it is a ledger like any other: the clock, answers of nodes, reservations.
+    last = before["event"][-1][1] / 1000
+    with Ledger(old, clock=lambda: last + 1) as ledger:
+        assert verify_ledger(ledger) == []
+        with ledger.transaction("test") as transaction:
+            answered = node_result(transaction, "n1", transaction.nodes()["n1"].revision, True)
+            assert {moved.subnet.name: moved.after is None for moved in answered.moved} == {"going": True}
+        item = {"workload": "web", "instances": 20, "expires_at": "2090-01-01T00:00:00Z", "node": "n1"}
+        with ledger.transaction("test") as transaction:
+            (made,) = reserve(transaction, read_reservations([item]))
+            assert made.after is not None
+            assert len(made.after["prefixes"]) == 20
+        assert verify_ledger(ledger) == []
+
+
+def test_overlaps_are_refused_by_the_database_after_the_migration_too(old: Path) -> None:
+    with Ledger(old, any_version=True) as ledger:
+        migrate_ledger(ledger)
+    for change in ("start = (SELECT MIN(start) FROM occupied)", "last = (SELECT MAX(last) FROM occupied)"):
+        with closing(sqlite3.connect(old)) as connection, pytest.raises(sqlite3.IntegrityError):
+            connection.execute(f"UPDATE occupied SET {change} WHERE kind = 'subnet'")
+
+
+class _Mortal:
+    """A connection that dies, with its whole process, before its n-th statement."""
+
+    def __init__(self, connection: sqlite3.Connection, number: int) -> None:
+        self._connection, self._left = connection, number
+
+    def execute(self, sql: str) -> sqlite3.Cursor:
+        if not self._left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        self._left -= 1
+        return self._connection.execute(sql)
+
+
+def _die_migrating(path: Path, number: int) -> None:
+    with Ledger(path, any_version=True) as ledger:
+        store: Any = ledger.store
+        store._connection = _Mortal(store._connection, number)
+        if number == STEPS:
+            # After the last statement, before the commit.
+            ending = store._execute
+            store._execute = lambda sql: os.kill(os.getpid(), signal.SIGKILL) if sql == "COMMIT" else ending(sql)
+        migrate_ledger(ledger)
+
+
+@pytest.mark.parametrize("number", range(STEPS + 1))
+def test_a_migration_that_is_killed_leaves_a_whole_ledger_of_version_1(old: Path, number: int) -> None:
+    before = content(old)
+    process = FORK.Process(target=_die_migrating, args=(old, number))
+    process.start()
+    process.join(60)
+    assert process.exitcode == -signal.SIGKILL
+    assert content(old) == before
+    with Ledger(old, any_version=True) as ledger:
+        assert migrate_ledger(ledger) == (1, sqlite_schema.SCHEMA_VERSION)
+        assert verify_ledger(ledger) == []
+
+
+def test_a_backup_of_version_1_can_be_restored(old: Path, tmp_path: Path) -> None:
+    backup = tmp_path / "backup.db"
+    with Ledger(old, any_version=True) as ledger:
+        backup_ledger(ledger, str(backup))
+    before = content(backup)
+    assert before[0] == "1"
+    with Ledger(tmp_path / "new.db", create=True) as ledger:
+        restore_ledger(ledger, str(backup), "test")
+        assert verify_ledger(ledger) == []
+        with ledger.snapshot() as transaction:
+            assert len(transaction.subnets()) == 6
+    assert content(backup) == before

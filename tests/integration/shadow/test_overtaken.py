@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Two processes at once about one instance: no address stays where the ledger does not know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
+from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
+from ansible_collections.shadownet.ipam.plugins.module_utils.saga.assign_netlink import NetlinkAssigner
+from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab
+
+from .book import Book
+from .test_active_routes import vm
+
+pytestmark = pytest.mark.netns
+
+
+@pytest.fixture
+def other(book: Book, lab: Lab) -> Iterator[ActiveRouteManager]:
+    """The manager of another process."""
+    with (
+        book.ledger.again() as ledger,
+        ActiveRouteManager(ledger, lambda name: NetlinkTransport(lab.names[name]), background=False) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+def before(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Has something happen before the next time that an address is given, or taken."""
+
+    def first(method: str, happens: Callable[[], object]) -> None:
+        plain = getattr(NetlinkAssigner, method)
+
+        def late(self: NetlinkAssigner, instance: Mapping[str, Any]) -> None:
+            monkeypatch.setattr(NetlinkAssigner, method, plain)
+            happens()
+            plain(self, instance)
+
+        monkeypatch.setattr(NetlinkAssigner, method, late)
+
+    return first
+
+
+def at(lab: Lab, number: int) -> InstanceRequest:
+    return vm("web-1", f"tap{number}", assign="netlink", netns=lab.names[f"vm{number}"], instance_interface="eth0")
+
+
+def having(lab: Lab) -> list[str]:
+    """Who has the instance's address."""
+    return [name for name in ("vm1", "vm2") if "10.200.0.0/32" in lab.run(name, "ip", "address")]
+
+
+def test_given_after_another_process_gave_it_elsewhere(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, before: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    before("give", lambda: other.created(at(lab, 2)))
+    manager.created(at(lab, 1))
+    assert having(lab) == ["vm2"]
+
+
+def test_given_after_another_process_deleted_the_instance(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, before: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.reconcile("fe1")
+    before("give", lambda: other.deleted("web-1"))
+    with pytest.raises(NodeError, match="deleted by somebody else"):
+        manager.created(at(lab, 1))
+    assert having(lab) == []
+
+
+def test_taken_before_another_process_gave_it_elsewhere(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, before: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.created(at(lab, 1))
+    before("take", lambda: other.created(at(lab, 2)))
+    manager.deleted("web-1")
+    assert having(lab) == []

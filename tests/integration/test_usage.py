@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Usage and history through ``ledger_info`` and the playbook ``status``."""
+
+from __future__ import annotations
+
+import csv
+import stat
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_lifecycle import delete
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import declare_pools
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
+from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
+from ansible_collections.shadownet.ipam.tests.integration.ansible_run import Ansible
+
+HOUR = 3600
+
+
+@pytest.fixture
+def past(ansible: Ansible, tmp_path: Path) -> Ansible:
+    """A ledger with five hours of history: two web servers for four hours, one of three reserved, one that missed."""
+    path = tmp_path / "ledger.db"
+    ansible.environment["SHADOWNET_LEDGER"] = str(path)
+    now = [(int(time.time()) // HOUR - 6) * HOUR]
+    ledger = Ledger(path, create=True, clock=lambda: float(now[0]))
+
+    def work(what: Callable[[Any], object]) -> None:
+        with ledger.transaction("test") as transaction:
+            what(transaction)
+
+    pools = [
+        {"name": "s", "kind": "shadow", "prefixes": ["10.9.0.0/24"], "quarantine": "0s"},
+        {"name": "p", "prefixes": ["10.8.0.0/24"]},
+    ]
+    ends = (datetime.fromtimestamp(now[0], UTC) + timedelta(hours=3)).isoformat()
+    work(lambda transaction: declare_pools(transaction, pools))
+    wanted = [{"workload": "web", "instances": 3, "expires_at": ends}]
+    work(lambda transaction: reserve(transaction, read_reservations(wanted, transaction.now)))
+    for number in range(4):
+        name = f"web-{number}"
+        work(lambda transaction, name=name: create(transaction, InstanceRequest(name, "web")))
+    work(lambda transaction: delete(transaction, "web-0"))
+    work(lambda transaction: delete(transaction, "web-1"))
+    now[0] += 4 * HOUR
+    work(lambda transaction: delete(transaction, "web-2"))
+    ledger.close()
+    return ansible
+
+
+def info(options: dict[str, Any]) -> dict[str, Any]:
+    return {"name": "Ask", "shadownet.ipam.ledger_info": options, "register": "found"}
+
+
+def test_usage_in_a_window(past: Ansible) -> None:
+    run = past.play([info({"usage": {}}), info({"usage": {"since": "1m"}}), info({})]).ok()
+    whole, minute, without = [one.result for one in run.tasks if one.action == "shadownet.ipam.ledger_info"]
+    (web,) = whole["usage"]["workloads"]
+    assert (web["created"], web["hits"], web["hit_rate"], web["deleted"]) == (4, 3, 0.75, 3)
+    # Two of three were idle until the reservation expired; one instance each in both pools.
+    assert (web["idle_hours"], web["reserved_hours"], web["activated_hours"]) == (6, 9, 4)
+    assert (web["missed_by_reason"], web["reservations_expired"]) == ({"exhausted": 1}, 1)
+    (last,) = minute["usage"]["workloads"]
+    assert (last["created"], last["hit_rate"], last["dynamic_hours"]) == (0, None, 0.017)
+    assert "usage" not in without
+    assert not whole["changed"]
+
+
+def test_history_as_rows_and_as_csv(past: Ansible, tmp_path: Path) -> None:
+    file = tmp_path / "history.csv"
+    asked = {"history": {"interval": "1h", "file": str(file)}}
+    rehearsal = past.play([info(asked)], "--check").ok()
+    assert rehearsal.tasks[-1].result["changed"]
+    assert not file.exists()
+    run = past.play([info(asked), info(asked), info({"history": {"workloads": ["web"]}})]).ok()
+    first, again, rows = [one.result for one in run.tasks if one.action == "shadownet.ipam.ledger_info"]
+    assert (first["changed"], again["changed"], rows["changed"]) == (True, False, False)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    lines = list(csv.DictReader(file.read_text().splitlines()))
+    assert len(lines) == first["history_rows"] == len(rows["history"]) == 6
+    assert [one["instances"] for one in rows["history"]] == [2, 2, 2, 2, 1, 1]
+    assert [one["reserved"] for one in rows["history"]] == [3, 3, 3, 0, 0, 0]
+    assert {key: lines[0][key] for key in ("created", "deleted", "missed", "instances_max", "location")} == {
+        "created": "4",
+        "deleted": "2",
+        "missed": "1",
+        "instances_max": "2",
+        "location": "",
+    }
+    assert [one["time"] for one in lines] == [one["time"] for one in rows["history"]]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"usage": {"since": "yesterday"}}, "usage.since"),
+        ({"history": {"interval": "0s"}}, "history.interval"),
+        ({"history": {"interval": "often"}}, "history.interval"),
+        ({"history": {"since": "2020-01-01T00:00:00Z", "until": "2019-01-01T00:00:00Z"}}, "empty"),
+        ({"history": {"file": "/proc/nowhere/history.csv"}}, "history.file"),
+    ],
+)
+def test_what_makes_no_sense_is_refused(past: Ansible, options: dict[str, Any], words: str) -> None:
+    assert words in str(past.play([info(options)]).failed().result)
+
+
+def test_status_tells_of_it(past: Ansible) -> None:
+    run = past.playbook("shadownet.ipam.status", "-e", "shadownet_since=1d").ok()
+    text = str([one.result.get("msg") for one in run.tasks])
+    assert "web (ipv4): 4 created, 3 from reservations (hit rate 75.0 %), waste" in text
+    assert "missed 1: exhausted 1" in text
+    assert "reservations expired 1, reclaimed 0" in text
