@@ -66,6 +66,16 @@ class Node:
             raw.clear()
 
 
+def _cleared(server: Netconfd) -> Node:
+    """Empty, and alive: a server that crashed under one test must not fail all others."""
+    if not server.lives:
+        server.stop()
+        server.start()
+    made = Node(server)
+    made.clear()
+    return made
+
+
 def _server(tmp_path_factory: pytest.TempPathFactory, target: str) -> Iterator[Netconfd]:
     if reason := why_not():
         pytest.skip(reason)
@@ -97,17 +107,13 @@ def openconfig_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Netc
 @pytest.fixture
 def node(candidate_server: Netconfd) -> Node:
     """A node with candidate and confirmed commit."""
-    made = Node(candidate_server)
-    made.clear()
-    return made
+    return _cleared(candidate_server)
 
 
 @pytest.fixture
 def simple_node(running_server: Netconfd) -> Node:
     """A node that only has a writable running."""
-    made = Node(running_server)
-    made.clear()
-    return made
+    return _cleared(running_server)
 
 
 @pytest.fixture(params=["candidate", "running"])

@@ -155,6 +155,11 @@ class Netconfd:
             time.sleep(0.02)
         raise AssertionError(f"the server did not start: {self.log[-3000:]}")
 
+    @property
+    def lives(self) -> bool:
+        """Whether both programs run."""
+        return bool(self._processes) and all(process.poll() is None for process in self._processes)
+
     def is_dead(self) -> bool:
         """Whether netconfd has ended by itself."""
         with suppress(subprocess.TimeoutExpired):

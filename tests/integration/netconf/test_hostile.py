@@ -143,14 +143,18 @@ def test_nobody_there(node: Node) -> None:
         Link(node.address(port=1)).session()
 
 
-def test_the_yang_library_is_asked_for_what_the_hello_lacks(node: Node) -> None:
-    link = Link(node.address())
-    link.session()
-    announced = link.announced
-    announced.modules -= {"ietf-interfaces", "ietf-routing"}
-    assert announced.lacks(("ietf-interfaces",)) == ["ietf-interfaces"]
-    assert link.lacks(("ietf-interfaces", "ietf-routing", "no-such-module")) == ["no-such-module"]
-    link.close()
+def test_the_yang_library_is_asked_for_what_the_hello_lacks(tmp_path: Path) -> None:
+    """Of a server of its own: netconfd crashes over this question once there were edits."""
+    if reason := why_not():
+        pytest.skip(reason)
+    with Netconfd(tmp_path / "server") as server:
+        link = Link(Node(server).address())
+        link.session()
+        announced = link.announced
+        announced.modules -= {"ietf-interfaces", "ietf-routing"}
+        assert announced.lacks(("ietf-interfaces",)) == ["ietf-interfaces"]
+        assert link.lacks(("ietf-interfaces", "ietf-routing", "no-such-module")) == ["no-such-module"]
+        link.close()
 
 
 def test_old_spellings_of_capabilities_are_understood() -> None:
