@@ -82,8 +82,9 @@ def test_verify_tells_of_what_one_node_carries_twice(tmp_path: Path) -> None:
         desk.create(f"i-{domain}", domain, node=domain, interface="tap1")
     assert desk.problems() == []
     # As no call of ours leaves it.
-    with closing(sqlite3.connect(desk.path)) as connection, connection:
+    with closing(sqlite3.connect(desk.path)) as connection:
         connection.execute("UPDATE instance SET node = 'd1'")
+        connection.commit()
     assert desk.problems() == ["node d1 carries space at 10.0.0.0 in two routing domains"]
     desk.close()
 
