@@ -74,10 +74,12 @@ class Client(ABC):
     def kill(self, session_id: str) -> None: ...
 
     def subscribe(self) -> None:
-        raise NotImplementedError
+        """Only where the library has notifications."""
+        raise AssertionError("this library has no notifications: no test may ask it for one")
 
     def notification(self, seconds: float) -> etree._Element | None:
-        raise NotImplementedError
+        """The next one, None when none comes in time. Only where the library has notifications."""
+        raise AssertionError("this library has no notifications: no test may ask it for one")
 
 
 class Rejected(Exception):
@@ -264,7 +266,7 @@ class Scrapli(Client):
 
     @property
     def session_id(self) -> str:
-        raise NotImplementedError
+        raise AssertionError("scrapli does not tell the number of its session: no test may ask for it")
 
     def _do(self, function: Any, *arguments: Any, **options: Any) -> Any:
         response = function(*arguments, **options)
