@@ -84,7 +84,7 @@ class UnixChannel:
 
 
 class HttpChannel:
-    """Kea's control agent. The connection stays open from one command to the next.
+    """Kea's control agent. Connections stay open from one command to the next; each thread that asks at once has one.
 
     Args:
         url: ``http://host:8000/`` or ``https://…``.
@@ -122,7 +122,7 @@ class HttpChannel:
         if username is not None:
             login = base64.b64encode(f"{username}:{password or ''}".encode()).decode()
             self._headers["Authorization"] = f"Basic {login}"
-        self._open: http.client.HTTPConnection | None = None
+        self._idle: list[http.client.HTTPConnection] = []
 
     def ask(self, command: str, arguments: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """See ``Channel``."""
@@ -130,21 +130,26 @@ class HttpChannel:
         if arguments is not None:
             message["arguments"] = dict(arguments)
         body = json.dumps(message).encode()
-        again = self._open is not None
         while True:
+            kept = self._kept()
+            connection = kept or self._connection()
             try:
-                status, data = self._exchange(body)
+                status, data = self._exchange(connection, body)
                 break
             except (ConnectionError, http.client.RemoteDisconnected) as error:
-                self.close()
-                # An agent that was restarted, or tired of waiting, has closed the connection of the last command. All
+                connection.close()
+                # An agent that was restarted, or tired of waiting, has closed the connections of earlier commands. All
                 # our commands may be said twice: whoever asks looks at what is there.
-                if not again:
+                if kept is None:
                     raise self._explained(error) from error
-                again = False
-            except (OSError, http.client.HTTPException) as error:
                 self.close()
+            except (OSError, http.client.HTTPException) as error:
+                connection.close()
                 raise self._explained(error) from error
+            except BaseException:
+                connection.close()
+                raise
+        self._idle.append(connection)
         if status in _DENIED:
             raise DhcpError(
                 f"{self.url} refuses this user (HTTP {status}).",
@@ -154,18 +159,23 @@ class HttpChannel:
             )
         return _parsed(data, self.url)
 
-    def _exchange(self, body: bytes) -> tuple[int, bytes]:
-        if self._open is None:
-            if self._tls is None:
-                self._open = http.client.HTTPConnection(self._host, self._port, timeout=self.timeout)
-            else:
-                self._open = http.client.HTTPSConnection(
-                    self._host, self._port, timeout=self.timeout, context=self._tls
-                )
-            self._open.connect()
-            self._open.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._open.request("POST", self._path, body, self._headers)
-        answer = self._open.getresponse()
+    def _kept(self) -> http.client.HTTPConnection | None:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
+
+    def _connection(self) -> http.client.HTTPConnection:
+        if self._tls is None:
+            return http.client.HTTPConnection(self._host, self._port, timeout=self.timeout)
+        return http.client.HTTPSConnection(self._host, self._port, timeout=self.timeout, context=self._tls)
+
+    def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
+        if connection.sock is None:
+            connection.connect()
+            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.request("POST", self._path, body, self._headers)
+        answer = connection.getresponse()
         return answer.status, answer.read()
 
     def _explained(self, error: Exception) -> DhcpError:
@@ -185,9 +195,8 @@ class HttpChannel:
 
     def close(self) -> None:
         """See ``Channel``."""
-        if self._open is not None:
-            self._open.close()
-            self._open = None
+        while (kept := self._kept()) is not None:
+            kept.close()
 
 
 def _verifying(ca_file: str | None) -> ssl.SSLContext:

@@ -47,8 +47,9 @@ class Ledger:
         any_version: bool = False,
     ) -> None:
         self.location = ledger_location(location)
+        self.timeout = _timeout() if timeout is None else timeout
         self._clock = clock
-        self.store = open_store(self.location, create, check, _timeout() if timeout is None else timeout)
+        self.store = open_store(self.location, create, check, self.timeout)
         if self.store.version < SCHEMA_VERSION and not any_version:
             self.store.close()
             raise LedgerUnusable(
@@ -65,7 +66,7 @@ class Ledger:
 
     def again(self) -> Ledger:
         """Another connection to the same ledger, for another thread."""
-        return Ledger(self.location, clock=self._clock)
+        return Ledger(self.location, timeout=self.timeout, clock=self._clock)
 
     def close(self) -> None:
         """Closes the store."""

@@ -27,9 +27,11 @@ from ..model.subnet import ERROR, PENDING, RELEASING
 from .activation import Activation, Deactivation, Steps
 from .assign import Assigner
 from .assigning import Assigning, same_way
+from .heirs import Heirs
 from .lines import Lines
 from .node_push import NodePush, push_node
 from .settling import Settler
+from .sharing import Shared
 from .turns import Names, Turns
 
 
@@ -76,8 +78,9 @@ class ActiveRouteManager:
         self._actor = actor
         self._quick, self._full = Lines(nodes), Lines(nodes)
         self._complete: set[str] = set()
-        self._heirs: dict[str, set[str | None]] = {}
+        self._heirs = Heirs()
         self._names = Names()
+        self._shared = Shared(self._push_alone)
         self._assigning = Assigning(assigners or {})
         self._settler = Settler(self._pay, background=background, delay=delay, rest=rest)
 
@@ -216,25 +219,30 @@ class ActiveRouteManager:
         return not self._push(node).result.superseded
 
     def _push(self, node: str) -> NodePush:
+        """A full push that knows what is in the ledger now. All who wait for one to the same node share it."""
+        return self._shared.do(node)
+
+    def _push_alone(self, node: str) -> NodePush:
         attachment = self._attachments.get(node)
-        with self._full.open(node) as transport:
+        with self._settler.instead(node), self._heirs.of(node) as heirs, self._full.open(node) as transport:
             try:
                 done = push_node(self._pushes, node, transport, attachment=attachment, actor=self._actor)
             except Conflict:
                 # It may be another ledger's now: no single routes until a full push succeeds again.
                 self._complete.discard(node)
                 raise
+            # What left this node waits for a push at its new one.
+            heirs.update(one.instance.node for one in done.instances if one.before and one.before["leaving"] == node)
+            if done.result.superseded:
+                # Whoever made the newer push may die before he settles it.
+                self._heirs.add(node, *heirs)
         # The node's mark is that of our ledger, or the push had been refused.
         self._complete.add(node)
         if done.result.superseded:
-            # Whoever made the newer push may die before he settles it.
             self._settler.owe(node)
             return done
-        # What left this node waits for a push at its new one.
-        waiting = {one.instance.node for one in done.instances if one.before and one.before["leaving"] == node}
-        for heir in waiting | self._heirs.pop(node, set()):
-            if heir not in (None, node):
-                self._settler.owe(str(heir))
+        for heir in heirs - {None, node}:
+            self._settler.owe(str(heir))
         return done
 
     def _leave(self, item: Instance) -> None:
@@ -242,7 +250,7 @@ class ActiveRouteManager:
         somebody else settles the ledger."""
         old = str(item.leaving)
         if item.routed:
-            self._heirs.setdefault(old, set()).add(item.node)
+            self._heirs.add(old, item.node)
         self._push(old)
 
     def _enter(self, request: InstanceRequest, steps: Steps) -> tuple[Created, list[Route]]:
@@ -344,9 +352,10 @@ class ActiveRouteManager:
             except NodeError as refused:
                 if not present:
                     return False
+                # Owed first: where the ledger cannot be written to now, the full push finds it out again.
+                self._settler.owe(node)
                 with self._ledger.transaction(self._actor) as transaction:
                     set_aside(transaction, node, refused.routes, str(refused))
-                self._settler.owe(node)
                 raise
         if done:
             # After the route, so that whatever other pushes did meanwhile is put right.

@@ -17,7 +17,8 @@ from ..model.errors import InvalidInput
 
 
 class Assigner(Protocol):
-    """One way to give instances their addresses. Used by one thread at a time."""
+    """One way to give instances their addresses. Used by one thread at a time, unless it has an attribute
+    ``many_threads`` that is true: then an instance that waits for an answer keeps no other waiting."""
 
     def give(self, instance: Mapping[str, Any]) -> None:
         """Gives an instance its address. What is so already stays so.

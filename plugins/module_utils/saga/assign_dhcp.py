@@ -27,6 +27,9 @@ class DhcpAssigner:
         options: of the server: ``socket``, ``url`` and so on.
     """
 
+    many_threads = True
+    """A server that does not answer is waited for by all at once, and not by one after the other."""
+
     def __init__(
         self,
         ledger_id: str | None = None,

@@ -12,6 +12,7 @@ from ..frontend.transport import Transport
 from ..model.errors import InvalidInput, NodeError
 from ..model.node_config import Route
 
+_TRIES = 5
 _EVERYTHING = {"ipv4": "0.0.0.0/0", "ipv6": "::/0"}
 
 
@@ -22,6 +23,8 @@ class NetlinkAssigner:
     not be the front-end node itself, whose next push would take the address away as one that the ledger does not want
     there. What is set is ours by the kernel's protocol number; nothing else of the namespace is touched.
     """
+
+    many_threads = True
 
     def give(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner.give``.
@@ -48,7 +51,14 @@ class NetlinkAssigner:
     def _apply(self, instance: Mapping[str, Any], address: str, routes: list[Route], *, present: bool) -> None:
         transport = NetlinkTransport(instance["netns"], netfilter=False)
         try:
-            _bring(transport, instance["instance_interface"], address, routes, present)
+            for left in reversed(range(_TRIES)):
+                try:
+                    _bring(transport, instance["instance_interface"], address, routes, present)
+                    return
+                except NodeError as refused:
+                    # Another process may have given or taken the same between our look and our change.
+                    if left == 0 or refused.parameter is not None:
+                        raise
         finally:
             transport.close()
 

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The assigners in use: opened when an instance first asks for one, kept, each for one thread at a time."""
+"""The assigners in use: opened when an instance first asks for one, and kept. Each serves one thread at a time, but for
+those that say that they can serve many (``Assigner``)."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from .assign import Assigner, open_assigner
@@ -26,7 +28,7 @@ class Assigning:
             given: assigners by name; others are opened without options.
         """
         self._lock = threading.Lock()
-        self._open = {name: (threading.Lock(), one) for name, one in given.items()}
+        self._open = {name: (_lock_of(one), one) for name, one in given.items()}
 
     def ready(self, *names: str) -> None:
         """Opens ways to assign, so that one that cannot be had is found out before anything is changed.
@@ -36,20 +38,18 @@ class Assigning:
         """
         for name in names:
             if name != "none":
-                self._named(name)
+                self._opened(name)
 
     def give(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner.give``."""
         if instance["assign"] != "none":
-            lock, assigner = self._named(instance["assign"])
-            with lock:
+            with self._named(instance["assign"]) as assigner:
                 assigner.give(instance)
 
     def take(self, instance: Mapping[str, Any]) -> None:
         """See ``Assigner.take``."""
         if instance["assign"] != "none":
-            lock, assigner = self._named(instance["assign"])
-            with lock:
+            with self._named(instance["assign"]) as assigner:
                 assigner.take(instance)
 
     def close(self) -> None:
@@ -60,8 +60,19 @@ class Assigning:
                     assigner.close()
             self._open.clear()
 
-    def _named(self, name: str) -> tuple[threading.Lock, Assigner]:
+    @contextmanager
+    def _named(self, name: str) -> Iterator[Assigner]:
+        lock, assigner = self._opened(name)
+        with lock:
+            yield assigner
+
+    def _opened(self, name: str) -> tuple[AbstractContextManager[Any], Assigner]:
         with self._lock:
             if name not in self._open:
-                self._open[name] = threading.Lock(), open_assigner(name)
+                made = open_assigner(name)
+                self._open[name] = _lock_of(made), made
             return self._open[name]
+
+
+def _lock_of(assigner: Assigner) -> AbstractContextManager[Any]:
+    return nullcontext() if getattr(assigner, "many_threads", False) else threading.Lock()

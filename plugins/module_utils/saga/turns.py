@@ -9,10 +9,14 @@ from contextlib import contextmanager
 
 from ..ledger.ledger import Ledger
 from ..ledger.transaction import Transaction
+from ..model.errors import LedgerBusy
 
 
 class Turns:
     """A ledger's transactions, one thread after the other. Has what ``push_node`` needs of a ``Ledger``.
+
+    A thread waits for the others of this process as long as for other writers, and then for those: for twice the
+    ledger's time-out at most, however many threads wait.
 
     Args:
         ledger: one connection. Closing it is the caller's.
@@ -24,15 +28,37 @@ class Turns:
 
     @contextmanager
     def transaction(self, actor: str = "unknown", *, check: bool = False) -> Iterator[Transaction]:
-        """See ``Ledger.transaction``."""
-        with self._lock, self._ledger.transaction(actor, check=check) as transaction:
+        """See ``Ledger.transaction``.
+
+        Raises:
+            LedgerBusy: or other threads had it for longer than its time-out.
+        """
+        with self._turn(), self._ledger.transaction(actor, check=check) as transaction:
             yield transaction
 
     @contextmanager
     def snapshot(self) -> Iterator[Transaction]:
-        """See ``Ledger.snapshot``."""
-        with self._lock, self._ledger.snapshot() as transaction:
+        """See ``Ledger.snapshot``.
+
+        Raises:
+            LedgerBusy: other threads had it for longer than its time-out.
+        """
+        with self._turn(), self._ledger.snapshot() as transaction:
             yield transaction
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._lock.acquire(timeout=self._ledger.timeout):
+            raise LedgerBusy(
+                f"other threads of this process used {self._ledger.location}, or waited for it, for more than "
+                f"{self._ledger.timeout:g} s.",
+                parameter="ledger",
+                fix="Try again, or raise SHADOWNET_LEDGER_TIMEOUT (seconds).",
+            )
+        try:
+            yield
+        finally:
+            self._lock.release()
 
 
 class Names:

@@ -3,8 +3,13 @@
 
 from __future__ import annotations
 
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netconf.transport import NetconfTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
@@ -48,3 +53,61 @@ def test_a_whole_block_changes_hands_in_one_commit(book: Book, node: Node) -> No
             manager.created(vm("web-1", "eth9"))
         assert book.statuses() == {"web-1": "error"}
         assert routes(node) == [FLOOR, inactive]
+
+
+class Counted:
+    """Counts pushes to nodes, and those among them that committed something."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.pushes = self.commits = 0
+        apply, hold = NetconfTransport.apply, NetconfTransport.hold
+
+        def counted_apply(transport: NetconfTransport, *rest: Any) -> Any:
+            self.commits += 1
+            return apply(transport, *rest)
+
+        def counted_hold(transport: NetconfTransport, *rest: Any) -> Any:
+            self.pushes += 1
+            return hold(transport, *rest)
+
+        monkeypatch.setattr(NetconfTransport, "apply", counted_apply)
+        monkeypatch.setattr(NetconfTransport, "hold", counted_hold)
+
+
+def test_instances_that_wait_for_one_node_share_a_commit_and_each_has_its_own_answer(
+    book: Book, node: Node, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with node.raw() as raw:
+        raw.interface("eth7", "not ours", "192.0.2.1/24")
+    book.reserve(20, node="fe1")
+    counted, bad = Counted(monkeypatch), (5, 9)
+    with (
+        ActiveRouteManager(book.ledger, lambda _name: node.transport(), background=False) as manager,
+        ThreadPoolExecutor(20) as pool,
+    ):
+        manager.reconcile("fe1")
+        for step in ("created", "deleted"):
+            counted.pushes, counted.commits, began = 0, 0, time.monotonic()
+            if step == "created":
+                tasks = [
+                    pool.submit(manager.created, vm(f"web-{one}", "eth9" if one in bad else "eth7"))
+                    for one in range(20)
+                ]
+            else:
+                tasks = [pool.submit(manager.deleted, f"web-{one}") for one in range(20)]
+            errors = {one: task.exception() for one, task in enumerate(tasks) if task.exception() is not None}
+            took = time.monotonic() - began
+            print(f"20 {step}: {counted.pushes} pushes, {counted.commits} commits, {took:.2f} s")
+            if step == "created":
+                assert sorted(errors) == [*bad]
+                assert all(isinstance(error, NodeError) and "eth9" in str(error) for error in errors.values())
+                good = [task.result() for one, task in enumerate(tasks) if one not in errors]
+                assert {one.instance["status"] for one in good} == {"active"}
+                assert {str(one["prefix"]) for one in routes(node)} >= {one.prefix for one in good}
+            else:
+                assert errors == {}
+                assert all(task.result().changed for task in tasks)
+            assert manager.owed == []
+            assert counted.pushes <= 6
+    assert book.statuses() == {}
+    assert {one["type"] for one in routes(node)} == {"blackhole"}

@@ -148,3 +148,30 @@ def test_the_thread_does_not_rest_from_waiting_for_a_node(book: Book, lab: Lab) 
         assert time.monotonic() - began < SOON
         for one in made:
             one.silent = False
+
+
+def test_a_node_that_does_not_answer_delays_no_confirmation_of_another(book: Book, lab: Lab) -> None:
+    book.reserve(2)
+    gate = Gate()
+    gate.opened.set()
+
+    def nodes(name: str) -> NetlinkTransport:
+        return Stuck(lab.names["vm1"], gate) if name == "silent" else NetlinkTransport(lab.names[name])
+
+    before = threading.active_count()
+    with ActiveRouteManager(book.ledger, nodes, delay=0.0) as manager:
+        manager.reconcile("silent")
+        manager.reconcile("fe1")
+        gate.opened.clear()
+        gate.reached.clear()
+        try:
+            manager.created(vm("web-1", "eth0", node="silent"))
+            assert gate.reached.wait(SOON), "the push to the node that does not answer"
+            manager.created(vm("web-2"))
+            wait_for(lambda: book.statuses()["web-2"] == "active", SOON, "the healthy node's push")
+            assert book.statuses()["web-1"] == "pending"
+            assert manager.owed == []
+        finally:
+            gate.opened.set()
+    assert book.statuses() == {"web-1": "active", "web-2": "active"}
+    assert threading.active_count() == before
