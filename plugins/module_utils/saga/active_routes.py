@@ -11,6 +11,7 @@ finishes what it began.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from types import TracebackType
 from typing import Any
 
@@ -207,13 +208,10 @@ class ActiveRouteManager:
             ShadownetError: one failed; the ledger says so, and everything is closed.
         """
         self._settler.close()
-        try:
+        with ExitStack() as everything:  # whatever one of them raises, the others are closed
+            for one in (self._other, self._assigning, self._full, self._quick):
+                everything.callback(one.close)
             self._settler.settle()
-        finally:
-            self._quick.close()
-            self._full.close()
-            self._assigning.close()
-            self._other.close()
 
     def _pay(self, node: str) -> bool:
         return not self._push(node).result.superseded

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from .assign import Assigner, open_assigner
@@ -53,12 +53,15 @@ class Assigning:
                 assigner.take(instance)
 
     def close(self) -> None:
-        """Closes them all."""
-        with self._lock:
-            for lock, assigner in self._open.values():
-                with lock:
-                    assigner.close()
-            self._open.clear()
+        """Closes them all, whatever one of them raises."""
+        with self._lock, ExitStack() as everything:
+            for name in list(self._open):
+                everything.callback(self._close, *self._open.pop(name))
+
+    @staticmethod
+    def _close(lock: AbstractContextManager[Any], assigner: Assigner) -> None:
+        with lock:
+            assigner.close()
 
     @contextmanager
     def _named(self, name: str) -> Iterator[Assigner]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from ..frontend.transport import Transport
 
@@ -45,9 +45,13 @@ class Lines:
         return found
 
     def close(self) -> None:
-        """Closes them all."""
-        with self._lock:
+        """Closes them all, whatever one of them raises."""
+        with self._lock, ExitStack() as everything:
             for lock, transport in self._open.values():
-                with lock:
-                    transport.close()
+                everything.callback(_close, lock, transport)
             self._open.clear()
+
+
+def _close(lock: threading.Lock, transport: Transport) -> None:
+    with lock:
+        transport.close()

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 _FIRST_RETRY, _LAST_RETRY = 0.5, 60.0
 """Seconds after a push that failed."""
@@ -63,8 +63,11 @@ class Settler:
                 self._due[node] = time.monotonic() + self._delay
                 self._changed.notify_all()
             if self._background and self._thread is None and not self._closing:
-                self._thread = threading.Thread(target=self._run, name="shadownet-settling", daemon=True)
-                self._thread.start()
+                keeper = threading.Thread(target=self._run, name="shadownet-settling", daemon=True)
+                # Where no thread is to be had just now, the next debt tries again; ``settle`` needs none.
+                with suppress(RuntimeError):
+                    keeper.start()
+                    self._thread = keeper
 
     @property
     def owed(self) -> list[str]:

@@ -33,7 +33,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 MOST = 200
 Work = Callable[[ActiveRouteManager], object]
-Effect = tuple[type, str]
+Effect = tuple[Any, str]
 EFFECTS: tuple[Effect, ...] = ((SqliteStore, "commit"), (Wire, "batch"), (Wire, "transaction"))
 
 
@@ -42,7 +42,7 @@ class World:
 
     effects: tuple[Effect, ...] = EFFECTS
 
-    def manager(self, ledger: Ledger, lab: Lab) -> ActiveRouteManager:
+    def manager(self, ledger: Ledger, lab: Any) -> ActiveRouteManager:
         """A manager without a thread."""
         return ActiveRouteManager(ledger, lambda name: NetlinkTransport(lab.names[name]), background=False)
 
@@ -77,7 +77,7 @@ class Fuse:
             self.count += 1
 
 
-def killed(book: Book, lab: Lab, at: int, work: Work, world: World) -> bool:
+def killed(book: Book, lab: Lab | None, at: int, work: Work, world: World) -> bool:
     """Whether a process that does ``work`` was killed at its effect ``at``, and did not come to its end before."""
     child = os.fork()
     if child == 0:

@@ -38,7 +38,7 @@ class KeaWorld(World):
     def __init__(self, book: Book, socket: str) -> None:
         self.book, self.socket = book, socket
 
-    def manager(self, ledger: Ledger, lab: Lab) -> ActiveRouteManager:
+    def manager(self, ledger: Ledger, lab: Any) -> ActiveRouteManager:
         with ledger.snapshot() as transaction:
             dhcp = DhcpAssigner(transaction.ledger_id(), socket=self.socket)
         return ActiveRouteManager(
@@ -80,7 +80,7 @@ def world(book: Book, lab: Lab, tmp_path: Path) -> Iterator[KeaWorld]:
         pytest.skip(reason)
     lab.join("fe1", kea_server.INTERFACE, "vm2", "eth8")
     wait_for(lambda: "LOWER_UP" in lab.run("fe1", "ip", "link", "show", kea_server.INTERFACE), what="the link")
-    pool = {"pool": "10.200.0.0/28"}
+    pool = {"pool": "10.200.0.0/27"}
     kea = kea_server.Kea(
         lab.names["fe1"],
         tmp_path / "kea",

@@ -8,8 +8,10 @@ import random
 import signal
 import time
 from collections import Counter
+from contextlib import suppress
 from multiprocessing import get_context
 from pathlib import Path
+from queue import Empty
 from typing import Any
 
 import pytest
@@ -19,10 +21,15 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import d
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
+from ansible_collections.shadownet.ipam.plugins.module_utils.saga.assign import Assigner
+from ansible_collections.shadownet.ipam.plugins.module_utils.saga.assign_dhcp import DhcpAssigner
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab
 
 from .book import POOLS, Book
 from .test_active_routes import routes, vm
+from .test_crashes_leases import KeaWorld, world
+
+__all__ = ["world"]
 
 pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
@@ -32,19 +39,19 @@ EXPECTED = ("was deleted by somebody else while it was created",)
 """What a caller is told whose instance another process deleted just then."""
 
 
-def _at_random(path: Path, names: dict[str, str], seed: int, seconds: float, told: Any) -> None:
+def _at_random(path: Path, names: dict[str, str], seed: int, seconds: float, told: Any, kea: str | None = None) -> None:
     dice = random.Random(seed)
     problems: Counter[str] = Counter()
     calls = 0
     try:
-        with Ledger(path) as ledger, ActiveRouteManager(ledger, lambda node: NetlinkTransport(names[node])) as manager:
+        with Ledger(path) as ledger, _manager(ledger, names, kea) as manager:
             for node in ("fe1", "fe2"):
                 manager.reconcile(node)
             end = time.monotonic() + seconds
             while time.monotonic() < end:
                 calls += 1
                 try:
-                    _one(manager, names, dice)
+                    _one(manager, names, dice, kea is not None)
                 except NodeError as error:
                     if not any(one in str(error) for one in EXPECTED):
                         problems[repr(error)] += 1
@@ -55,14 +62,28 @@ def _at_random(path: Path, names: dict[str, str], seed: int, seconds: float, tol
     told.put((calls, problems))
 
 
-def _one(manager: ActiveRouteManager, names: dict[str, str], dice: random.Random) -> None:
-    name = f"web-{dice.randrange(NAMES)}"
+def _manager(ledger: Ledger, names: dict[str, str], kea: str | None, background: bool = True) -> ActiveRouteManager:
+    assigners: dict[str, Assigner] = {}
+    if kea is not None:
+        with ledger.snapshot() as transaction:
+            assigners["dhcp"] = DhcpAssigner(transaction.ledger_id(), socket=kea)
+    return ActiveRouteManager(
+        ledger, lambda node: NetlinkTransport(names[node]), assigners=assigners, background=background
+    )
+
+
+def _one(manager: ActiveRouteManager, names: dict[str, str], dice: random.Random, leases: bool) -> None:
+    which = dice.randrange(NAMES)
+    name = f"web-{which}"
     if dice.random() < 0.4:
         manager.deleted(name)
         return
     number = dice.choice((1, 2))
     way: dict[str, Any] = {}
-    if dice.random() < 0.7:
+    if leases and dice.random() < 0.8:
+        # Now and then another card.
+        way = {"assign": "dhcp", "mac": f"52:54:00:00:{dice.random() < 0.2:02x}:{which:02x}"}
+    elif dice.random() < 0.7:
         way = {"assign": "netlink", "netns": names[f"vm{number}"], "instance_interface": "eth0"}
     manager.created(vm(name, f"tap{number}", node=dice.choice(("fe1", "fe2")), **way))
 
@@ -73,9 +94,9 @@ def _second_node(lab: Lab) -> None:
         lab.join("fe2", f"tap{number}", f"vm{number}", "eth2")
 
 
-def _check(book: Book, lab: Lab) -> None:
+def _check(book: Book, lab: Lab, kea: str | None = None) -> None:
     """Reconciled, ledger, routes and addresses agree; no instance has two routes, or an address where it is not."""
-    with ActiveRouteManager(book.ledger, lambda name: NetlinkTransport(lab.names[name]), background=False) as manager:
+    with _manager(book.ledger, lab.names, kea, background=False) as manager:
         for node in ("fe1", "fe2") * 2:
             manager.reconcile(node)
         while manager.owed:
@@ -152,6 +173,35 @@ def test_processes_that_are_killed_at_any_moment_leave_no_route_and_no_hold_behi
     assert told.empty(), told.get()
     _flush_orphans(book, lab)
     _check(book, lab)
+
+
+def test_eight_processes_beside_kea_and_a_reconciler(book: Book, lab: Lab, world: KeaWorld) -> None:
+    _second_node(lab)
+    _prepare(book)
+    world.reconcile()
+    context = get_context("fork")
+    told = context.Queue()
+    children = [
+        context.Process(target=_at_random, args=(book.path, lab.names, seed, SECONDS, told, world.socket))
+        for seed in range(PROCESSES)
+    ]
+    for child in children:
+        child.start()
+    answers = []
+    while len(answers) < len(children):
+        # Beside them, somebody else compares and repairs.
+        world.reconcile()
+        with suppress(Empty):
+            answers.append(told.get(timeout=0.2))
+    for child in children:
+        child.join()
+    problems = sum((problems for _calls, problems in answers), Counter())
+    print(sum(calls for calls, _problems in answers), "calls")
+    assert not problems, problems
+    world.reconcile()
+    _check(book, lab, world.socket)
+    world.check()
+    world.check_held(lab)
 
 
 def _flush_orphans(book: Book, lab: Lab) -> None:

@@ -13,7 +13,7 @@ import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Current
-from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import LedgerUnusable, NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab, wait_for
 
@@ -175,3 +175,30 @@ def test_a_node_that_does_not_answer_delays_no_confirmation_of_another(book: Boo
             gate.opened.set()
     assert book.statuses() == {"web-1": "active", "web-2": "active"}
     assert threading.active_count() == before
+
+
+class Sticking(StuckAssigner):
+    """Cannot be closed."""
+
+    def close(self) -> None:
+        raise OSError("it does not close")
+
+
+def test_what_cannot_be_closed_keeps_nothing_else_open(book: Book, lab: Lab) -> None:
+    transports: list[NetlinkTransport] = []
+
+    def nodes(name: str) -> NetlinkTransport:
+        transports.append(NetlinkTransport(lab.names[name]))
+        return transports[-1]
+
+    book.reserve(1, node="fe1")
+    closed = ActiveRouteManager(book.ledger, nodes, assigners={"dhcp": Sticking(Gate())}, background=False)
+    closed.reconcile("fe1")
+    closed.created(vm("web-1"))
+    with pytest.raises(OSError, match="does not close"):
+        closed.close()
+    assert len(transports) == 2
+    assert not any(one._route_wire or one._nft_wire for one in transports)
+    assert book.statuses() == {"web-1": "active"}
+    with pytest.raises(LedgerUnusable, match="closed"), closed._other.snapshot():
+        pass

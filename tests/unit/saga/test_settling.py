@@ -165,3 +165,28 @@ def test_pushes_rest_four_times_as_long_as_they_work() -> None:
     made.close()
     gaps = [after - before for before, after in pairwise(worked)]
     assert min(gaps) > 0.09, "20 ms of work and 80 ms of rest"
+
+
+def test_where_no_thread_is_to_be_had_the_debt_stays_until_there_is(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = settler(nodes.push)
+    plain = threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", _no_thread)
+    made.owe("fe1")
+    made.settle()
+    assert nodes.pushed == ["fe1"], "in the caller's thread"
+    made.owe("fe1")
+    made.owe("fe2")
+    made.settle()
+    assert nodes.pushed == ["fe1", "fe1", "fe2"], "one after the other"
+    made.owe("fe3")
+    monkeypatch.setattr(threading.Thread, "start", plain)
+    made.owe("fe4")
+    wait_for(lambda: sorted(nodes.pushed[3:]) == ["fe3", "fe4"], SOON)
+    made.close()
+    assert threads() == []
+
+
+def _no_thread(thread: threading.Thread) -> None:
+    raise RuntimeError("can't start new thread")
