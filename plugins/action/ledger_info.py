@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ..module_utils.ipam.history import list_events, parse_time, state_at
+from ..module_utils.ipam.history import list_events, state_at
 from ..module_utils.ipam.instance_lifecycle import shown as shown_instance
 from ..module_utils.ipam.maintenance import describe_ledger
-from ..module_utils.ipam.parsing import integer, name_list
+from ..module_utils.ipam.parsing import integer, name_list, parse_time
 from ..module_utils.ipam.usage import read_window, usage
 from ..module_utils.ipam.usage_history import as_csv, shown, usage_history
 from ..module_utils.ipam.utilisation import overview

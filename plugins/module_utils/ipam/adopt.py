@@ -12,11 +12,12 @@ from ..ledger.records import Node
 from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput
 from ..model.node_config import AccessList, Interface, NodeConfig
-from ..model.pool import Block, Pool
+from ..model.pool import Block
 from ..model.subnet import ACTIVE, Subnet
-from .adopt_routes import adopt_routes
+from .adopt_routes import adopt_routes, pool_around
 from .parsing import check_name, parse_address
 from .profiles import access_lists
+from .reserved import sweep
 
 _OWN_NAME = re.compile(r"sn([1-9][0-9]{0,11})\Z")
 
@@ -33,12 +34,13 @@ def adopt(transaction: Transaction, node: str, config: Mapping[str, Any], revisi
         (``subnet`` or ``instance``), and ``adopted``, or the
         ``reason`` why it was left alone (``reconcile`` will then report it as leaked). ``profile_lost`` says that
         its access lists are those of no profile of the ledger. Service, number of addresses, ttl and other labels
-        than those for tunnels are on no node.
+        than those for tunnels are on no node. A ``floor`` is there only where it was left alone, by the pool's name.
 
     Raises:
         InvalidInput: ``config`` is not a node configuration.
     """
     name = check_name(node, "node")
+    sweep(transaction, -1)
     if revision > transaction.nodes().get(name, Node()).revision:
         transaction.lift_revision(name, revision)
     known = {subnet.id for subnet in transaction.subnets("node = ?", (name,))}
@@ -66,13 +68,13 @@ def _adopt_one(
     except InvalidInput as error:
         return {**result, "adopted": False, "reason": str(error)}
     reason = None
-    pool = _pool_around(transaction, block)
+    pool, apart = pool_around(transaction, node, block)
     if transaction.subnets_named([key]):
         reason = "the ledger holds another subnet of that name"
     elif transaction.subnet_of(number) is not None:
         reason = f"the ledger gave id {number} to another subnet"
     elif pool is None:
-        reason = "it lies in no pool"
+        reason = apart or "it lies in no pool"
     else:
         free = transaction.free_space(pool, block.family)
         length = free.enclosing(block.start, block.prefix_length)
@@ -127,11 +129,3 @@ def _block_of(address: str) -> Block:
     family, value = parse_address(text, "addresses")
     size = 1 << ((32 if family == 4 else 128) - int(length))
     return Block(family, value // size * size, int(length))
-
-
-def _pool_around(transaction: Transaction, block: Block) -> Pool | None:
-    for pool in transaction.pools().values():
-        for prefix in pool.prefixes:
-            if prefix.family == block.family and prefix.start <= block.start and block.last <= prefix.last:
-                return pool
-    return None

@@ -17,27 +17,27 @@ from ..ledger.rows import to_json
 from ..ledger.transaction import Transaction
 from ..model.node_config import Route
 from ..model.pool import Block, Pool
-from ..model.reservation import DYNAMIC, SHADOW, Instance, Reserved
+from ..model.reservation import DYNAMIC, SHADOW, UNKNOWN, Instance, Reserved
 from ..model.subnet import ACTIVE
 from .instance_lifecycle import shown
+from .node_space import why_not_carried
 from .parsing import parse_prefix
 from .pools import holder_of
-
-UNKNOWN = "unknown"
-"""Workload of an instance of which only the route is known."""
 
 
 def adopt_routes(transaction: Transaction, node: str, routes: Sequence[Route]) -> list[dict[str, Any]]:
     """Takes over a node's floors, and the instances to which it has routes; returns what ``adopt`` says of them."""
     blocks = [(parse_prefix(route.prefix, "routes"), route) for route in routes]
-    floors = {
-        prefix: pool for pool in transaction.pools().values() if pool.kind == "shadow" for prefix in pool.prefixes
-    }
+    floors: dict[Block, list[Pool]] = {}
+    for pool in transaction.pools().values():
+        for prefix in pool.prefixes if pool.kind == "shadow" else ():
+            floors.setdefault(prefix, []).append(pool)
+    results = []
     for block, route in blocks:
-        if route.type == "blackhole" and block in floors and transaction.add_floor(node, floors[block].id):
-            transaction.next_revision(node)
+        if route.type == "blackhole" and block in floors:
+            results += _adopt_floor(transaction, node, block, floors[block])
     known = {item.block for item in transaction.instances("node = ? OR leaving = ?", (node, node))}
-    return [
+    return results + [
         _adopt_instance(transaction, node, block, route)
         for block, route in blocks
         # A default route is that of a subnet behind a provider's router.
@@ -45,12 +45,26 @@ def adopt_routes(transaction: Transaction, node: str, routes: Sequence[Route]) -
     ]
 
 
+def _adopt_floor(transaction: Transaction, node: str, block: Block, pools: Sequence[Pool]) -> list[dict[str, Any]]:
+    """Notes that the node has the floors of the pool; says so where it can have those of none."""
+    apart = None
+    for pool in pools:
+        problem = why_not_carried(transaction, node, pool, None)
+        if problem is None:
+            if transaction.add_floor(node, pool.id):
+                transaction.next_revision(node)
+            return []
+        apart = apart or problem
+    found = {"name": pools[0].name, "cidr": format_block(block), "kind": "floor"}
+    return [{**found, "adopted": False, "reason": apart}]
+
+
 def _adopt_instance(transaction: Transaction, node: str, block: Block, route: Route) -> dict[str, Any]:
     address = format_address(block.family, block.start)
     result: dict[str, Any] = {"name": address, "cidr": format_block(block), "kind": "instance", "adopted": False}
-    pool = next((pool for pool in transaction.pools().values() if _lies_in(block, pool)), None)
+    pool, apart = pool_around(transaction, node, block)
     if pool is None:
-        return {**result, "reason": "it lies in no pool"}
+        return {**result, "reason": apart or "it lies in no pool"}
     there = next(_around(transaction, pool, block), None)
     if there is None:
         free = transaction.free_space(pool, block.family)
@@ -69,7 +83,7 @@ def _adopt_instance(transaction: Transaction, node: str, block: Block, route: Ro
     if there is None:
         transaction.occupy(pool, block, "instance", holder_id=item.id)
     else:
-        transaction.change_occupied(pool, block, "instance", item.id, None, None)
+        transaction.hand_over(pool, block, "instance", item.id)
     if mapped is not None:
         transaction.change_reserved(mapped, ACTIVE)
     if item.source == SHADOW:
@@ -98,6 +112,21 @@ def _instance(
         created_at=transaction.now,
         updated_at=transaction.now,
     )
+
+
+def pool_around(transaction: Transaction, node: str, block: Block) -> tuple[Pool | None, str | None]:
+    """The pool in which a prefix lies that a node carries.
+
+    Where pools of several routing domains have it, the first of which the node can carry it; else why it cannot.
+    """
+    apart = None
+    for pool in transaction.pools().values():
+        if _lies_in(block, pool):
+            problem = why_not_carried(transaction, node, pool, block)
+            if problem is None:
+                return pool, None
+            apart = apart or problem
+    return None, apart
 
 
 def _lies_in(block: Block, pool: Pool) -> bool:

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..ledger.addresses import format_block
+from ..ledger.occupied import Occupied
 from ..ledger.rows import format_time, subnet_event
-from ..ledger.transaction import Occupied, Transaction
+from ..ledger.transaction import Transaction
 from ..model.errors import AllocationRefused, Conflict
 from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import ACTIVE, PENDING, Request, Subnet
@@ -17,7 +18,7 @@ from ..model.units import format_rate
 from .hold import refuse_held
 from .lending import borrow
 from .lifecycle import expire
-from .matching import bandwidth_refused, order_pools, profile_refused, unsuited
+from .matching import bandwidth_refused, order_pools, profile_refused, size_refused, unsuited
 from .node_space import check_prefix
 from .parsing import prefix_length_for
 from .pools import named_pool
@@ -74,7 +75,9 @@ class _Known:
 
     def _load(self) -> None:
         self.existing = self._transaction.subnets_named(self._names)
-        self.resting = self._transaction.quarantined([name for name in self._names if name not in self.existing])
+        self.resting = self._transaction.quarantined(
+            [name for name in self._names if name not in self.existing], "subnet"
+        )
 
     def expire(self) -> bool:
         """Moves on everything that ran out, however much it is; False when there was nothing."""
@@ -317,9 +320,7 @@ def _differs(request: Request, option: str, difference: str) -> None:
 def _no_room(transaction: Transaction, pool: Pool, request: Request) -> str:
     length = wanted_length(pool, request)
     if request.prefix is None:
-        heads = transaction.free_space(pool, request.family).heads(FAMILY_BITS[request.family])
-        largest = f"the largest free block is a /{heads[0][1]}" if heads else "it is full"
-        return f"size: no room for a /{length}, {largest}"
+        return size_refused(transaction, pool, request.family, length)
     block = request.prefix
     if not any(p.family == block.family and p.start <= block.start and block.last <= p.last for p in pool.prefixes):
         return f"prefix: {format_block(block)} does not lie in it"

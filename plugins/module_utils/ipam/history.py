@@ -5,27 +5,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from ..ledger.rows import format_time
 from ..ledger.transaction import Transaction
-from ..model.errors import InvalidInput
+from .instance_lifecycle import RENAMED
 
-
-def parse_time(value: Any, parameter: str) -> int:
-    """Milliseconds since the epoch for ISO 8601 with a zone. Raises InvalidInput."""
-    try:
-        moment = datetime.fromisoformat(str(value))
-        if moment.tzinfo is None:
-            raise ValueError("no zone")
-        if not 1970 <= moment.year <= 9000:
-            raise ValueError("too far away")
-        return int(moment.timestamp() * 1000)
-    except (ValueError, OverflowError):
-        raise InvalidInput(
-            f"'{value}' is not a time with zone.", parameter=parameter, fix="Write it like 2026-01-31T23:00:00Z."
-        ) from None
+_STATES = {
+    "pool": "pools",
+    "profile": "security_profiles",
+    "subnet": "subnets",
+    "reservation": "reservations",
+    "instance": "instances",
+}
+"""What the state at a past time holds: kind of object in the audit trail, and its word."""
 
 
 def list_events(transaction: Transaction, last: int, name: str | None = None) -> list[dict[str, Any]]:
@@ -35,15 +28,22 @@ def list_events(transaction: Transaction, last: int, name: str | None = None) ->
 
 
 def state_at(transaction: Transaction, moment: int) -> dict[str, dict[str, Any]]:
-    """Pools, profiles and subnets as they were at a time (milliseconds), from the audit trail, by name."""
-    state: dict[str, dict[str, Any]] = {"pool": {}, "profile": {}, "subnet": {}}
-    for event in transaction.events("time <= ? AND object IN ('pool', 'profile', 'subnet')", (moment,)):
-        things = state[event["object"]]
+    """Pools, profiles, subnets, reservations and instances as they were at a time (milliseconds), from the audit
+    trail, by name. A reservation whose time was over is left out, whether or not a call had met that."""
+    state: dict[str, dict[str, Any]] = {thing: {} for thing in _STATES}
+    things = ", ".join(f"'{thing}'" for thing in _STATES)
+    for event in transaction.events(f"time <= ? AND object IN ({things})", (moment,)):
+        found = state[event["object"]]
+        if event["kind"] == RENAMED:
+            found.pop(json.loads(event["before"])["name"], None)
         if event["after"] is None:
-            things.pop(event["name"], None)
+            found.pop(event["name"], None)
         else:
-            things[event["name"]] = json.loads(event["after"])
-    return {"pools": state["pool"], "security_profiles": state["profile"], "subnets": state["subnet"]}
+            found[event["name"]] = json.loads(event["after"])
+    now = format_time(moment) or ""
+    # Times as the ledger writes them are in the order of their text.
+    state["reservation"] = {name: one for name, one in state["reservation"].items() if one["expires_at"] > now}
+    return {word: state[thing] for thing, word in _STATES.items()}
 
 
 def _shown(event: Mapping[str, Any]) -> dict[str, Any]:

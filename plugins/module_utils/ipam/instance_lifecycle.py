@@ -16,6 +16,9 @@ from .hold import refuse_held
 from .reserved import kept
 from .space import give_back
 
+RENAMED = "instance.renamed"
+"""Kind of the audit event of an instance that got another name; ``before`` has the former one."""
+
 
 class MovedInstance(NamedTuple):
     """An instance that went on; as it was before and is now, None for what is not there."""
@@ -195,11 +198,11 @@ def _retire(transaction: Transaction, item: Instance, before: dict[str, Any], ki
     mapped = kept(transaction, pool.id, item.block)
     if pool.quarantine:
         until = transaction.now + pool.quarantine * 1000
-        transaction.change_occupied(pool, item.block, "quarantine", None, item.name, until)
+        transaction.rest(pool, item.block, "instance", item.name, until)
         if mapped is not None:
             transaction.change_reserved(mapped, RESTING)
     elif mapped is not None:
-        transaction.change_occupied(pool, item.block, "reservation", mapped.reservation_id, None, None)
+        transaction.hand_over(pool, item.block, "reservation", mapped.reservation_id)
         transaction.change_reserved(mapped, RESERVED)
     else:
         give_back(transaction, pool, item.block)

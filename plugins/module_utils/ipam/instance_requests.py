@@ -12,6 +12,7 @@ from ..model.errors import InvalidInput
 from ..model.pool import FAMILY_BITS
 from ..model.reservation import InstanceRequest
 from .parsing import FAMILIES, check_distinct, check_name, check_options, choice, integer, name_list, parse_address
+from .pools import UNUSABLE
 
 OPTIONS = (
     "name",
@@ -30,10 +31,12 @@ OPTIONS = (
     "prefix_length",
     "pools",
     "fallback",
+    "former_name",
 )
 FALLBACKS = ("ledger", "dhcp", "none")
 ASSIGNS = ("none", "netlink", "dhcp")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
+_LOOPBACK = re.compile(r"(lo|lo0|loopback\d+)\Z", re.IGNORECASE)
 _LONGEST_INTERFACE = 64
 _LONGEST_PATH = 255
 
@@ -74,7 +77,7 @@ def read_instance(data: Any, parameter: str) -> InstanceRequest:
         pools=name_list(given.get("pools"), f"{parameter}.pools"),
         parameter=parameter,
     )
-    for key in ("node", "location", "security_profile"):
+    for key in ("node", "location", "security_profile", "former_name"):
         if key in given:
             setattr(request, key, check_name(given[key], f"{parameter}.{key}"))
     _read_family(request, given, parameter)
@@ -95,18 +98,9 @@ def _read_family(request: InstanceRequest, given: Mapping[str, Any], parameter: 
 def _read_way(request: InstanceRequest, given: Mapping[str, Any], parameter: str) -> None:
     """How the node reaches the instance."""
     if "interface" in given:
-        request.interface = check_name(given["interface"], f"{parameter}.interface")
-        if len(request.interface) > _LONGEST_INTERFACE:
-            raise InvalidInput("is no name of an interface.", parameter=f"{parameter}.interface")
+        request.interface = _interface(given["interface"], f"{parameter}.interface")
     if "next_hop" in given:
-        family, value = parse_address(given["next_hop"], f"{parameter}.next_hop")
-        if family != request.family:
-            raise InvalidInput(
-                f"is of IPv{family}, the instance's address of IPv{request.family}.",
-                parameter=f"{parameter}.next_hop",
-                fix="Give a next hop of the same family, or an interface.",
-            )
-        request.next_hop = format_address(family, value)
+        request.next_hop = _next_hop(given["next_hop"], request.family, f"{parameter}.next_hop")
     if "gateway" in given:
         family, value = parse_address(given["gateway"], f"{parameter}.gateway")
         if family != request.family:
@@ -119,12 +113,60 @@ def _read_way(request: InstanceRequest, given: Mapping[str, Any], parameter: str
     if (request.interface or request.next_hop) and request.node is None:
         raise InvalidInput("needs the node on which it is.", parameter=f"{parameter}.node")
     if "mac" in given:
-        text = str(given["mac"]).strip().lower().replace("-", ":")
-        if not _MAC.match(text):
+        request.mac = _mac(given["mac"], f"{parameter}.mac")
+
+
+def _interface(value: Any, parameter: str) -> str:
+    name = check_name(value, parameter)
+    if len(name) > _LONGEST_INTERFACE:
+        raise InvalidInput("is no name of an interface.", parameter=parameter)
+    if _LOOPBACK.match(name):
+        raise InvalidInput(
+            f"{name} is the node's loopback, behind which no instance is.",
+            parameter=parameter,
+            fix="Give the interface at which the instance is, or leave it out for no route.",
+        )
+    return name
+
+
+def _next_hop(value: Any, asked: int, parameter: str) -> str:
+    family, hop = parse_address(value, parameter)
+    if family != asked:
+        raise InvalidInput(
+            f"is of IPv{family}, the instance's address of IPv{asked}.",
+            parameter=parameter,
+            fix="Give a next hop of the same family, or an interface.",
+        )
+    for of, start, length, what in UNUSABLE:
+        # A link-local next hop is that of a neighbour.
+        if (
+            of == family
+            and what != "link-local"
+            and hop >> (FAMILY_BITS[of] - length) == start >> (FAMILY_BITS[of] - length)
+        ):
             raise InvalidInput(
-                f"'{given['mac']}' is not a MAC address.", parameter=f"{parameter}.mac", fix="Write 52:54:00:12:34:56."
+                f"{format_address(family, hop)} is {what} space, and no neighbour of the node.",
+                parameter=parameter,
+                fix="Give the address of the host behind which the instance is, or only its interface.",
             )
-        request.mac = text
+    return format_address(family, hop)
+
+
+def _mac(value: Any, parameter: str) -> str:
+    text = str(value).strip().lower().replace("-", ":")
+    if not _MAC.match(text):
+        raise InvalidInput(f"'{value}' is not a MAC address.", parameter=parameter, fix="Write 52:54:00:12:34:56.")
+    what = {"00:00:00:00:00:00": "no address", "ff:ff:ff:ff:ff:ff": "the broadcast address"}.get(text)
+    # The lowest bit of the first octet tells a group from a station (IEEE 802).
+    if what is None and int(text[:2], 16) & 1:
+        what = "a multicast address"
+    if what is not None:
+        raise InvalidInput(
+            f"{text} is {what}, which no instance can have.",
+            parameter=parameter,
+            fix="Give the MAC address of the instance's own interface.",
+        )
+    return text
 
 
 def _read_assign(request: InstanceRequest, given: Mapping[str, Any], parameter: str) -> None:

@@ -3,28 +3,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..ledger.addresses import format_block
 from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
-from ..model.errors import AllocationRefused, Conflict
-from ..model.pool import DEFAULT_ROUTING_DOMAIN, FAMILY_BITS, Block, Pool
-from ..model.reservation import DYNAMIC, RESERVED, SHADOW, Instance, InstanceRequest, Reservation, Reserved
+from ..model.errors import AllocationRefused, Conflict, NotFound
+from ..model.pool import FAMILY_BITS, Block, Pool
+from ..model.reservation import DYNAMIC, SHADOW, UNKNOWN, Instance, InstanceRequest, Reserved
 from ..model.subnet import ACTIVE, ERROR, PENDING
 from .hold import refuse_held
-from .instance_lifecycle import MovedInstance, shown
-from .lifecycle import expire
-from .matching import profile_refused
-from .node_space import check_floors, check_prefix
+from .instance_lifecycle import RENAMED, MovedInstance, shown
+from .lifecycle import SHORT_SWEEP, expire
+from .matching import size_refused, unsuited
+from .node_space import check_floors, check_next_hop, check_prefix
 from .pools import named_pool
+from .serving import Missed, find_reserved, may_have, rests_after
 from .strategies import STRATEGIES
-from .usage_reasons import reason_weight
 
 UNEXPECTED = "unexpected_scaling"
 """Kind of the audit event of an instance that no reservation served."""
-
-MOST_TOLD = 20
-"""Reservations that such an event lists, those that came nearest to serving; it says how many there are."""
 
 
 class Created(NamedTuple):
@@ -45,19 +44,21 @@ def create(transaction: Transaction, request: InstanceRequest) -> Created:
 
     Raises:
         AllocationRefused: nothing is reserved and no provider pool has room, or ``dynamic`` forbids it.
-        Conflict: an instance of that name is of another workload, or its node carries the same prefix in another
-            routing domain.
+        Conflict: an instance of that name is of another workload or at another location, its node carries the same
+            prefix in another routing domain, or its next hop is the node itself.
+        NotFound: there is no instance of ``former_name``, nor one of its name.
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
     refuse_held(transaction)
-    expire(transaction)
-    there = transaction.instance_named(request.name)
+    expire(transaction, SHORT_SWEEP)
+    check_next_hop(transaction, request)
+    there = _named(transaction, request)
     if there is not None:
         return Created(_keep(transaction, there, request), None)
     back = _own_again(transaction, request)
     if back is not None:
         return Created(_store(transaction, request, *back), None)
-    mapped, missed = _reserved(transaction, request)
+    mapped, missed = find_reserved(transaction, request)
     if mapped is not None:
         pool = transaction.pool_of(mapped.pool_id)
         return Created(_store(transaction, request, pool, mapped.block, mapped), None)
@@ -70,14 +71,50 @@ def create(transaction: Transaction, request: InstanceRequest) -> Created:
 # What is there already
 
 
+def _named(transaction: Transaction, request: InstanceRequest) -> Instance | None:
+    """The instance that the request means, by its name or by the one under which the ledger has it so far."""
+    there = transaction.instance_named(request.name)
+    if request.former_name is None or request.former_name == request.name:
+        return there
+    former, place = transaction.instance_named(request.former_name), f"{request.parameter}.former_name"
+    if former is None:
+        if there is None:
+            raise NotFound(
+                f"there is no instance '{request.former_name}', nor '{request.name}'.",
+                parameter=place,
+                fix="Leave it out for a new instance.",
+            )
+        return there
+    if there is not None:
+        raise Conflict(
+            f"there are two instances, '{former.name}' with {format_block(former.block)} and '{there.name}' with "
+            f"{format_block(there.block)}.",
+            parameter=place,
+            fix="Delete the one that is wrong first.",
+        )
+    if not former.wanted or former.assign != "none":
+        what = "is being deleted" if not former.wanted else f"has its address by assign={former.assign}"
+        raise Conflict(f"instance '{former.name}' {what}, and cannot be renamed.", parameter=place)
+    return former
+
+
 def _keep(transaction: Transaction, item: Instance, request: InstanceRequest) -> MovedInstance:
     before = shown(transaction, item)
-    if item.workload != request.workload:
+    if item.workload not in (request.workload, *([UNKNOWN] if item.name != request.name else [])):
         raise Conflict(
             f"instance '{item.name}' is of workload {item.workload}.",
             parameter=f"{request.parameter}.workload",
             fix="Delete it first, or use another name.",
         )
+    location = item.location or transaction.pool_of(item.pool_id).location
+    if request.location not in (None, location):
+        raise Conflict(
+            f"instance '{item.name}' has an address {f'of {location}' if location else 'without a location'}, asked is "
+            f"{request.location}.",
+            parameter=f"{request.parameter}.location",
+            fix="Leave it out to keep the address, or delete the instance first and create it when it is gone.",
+        )
+    item.name, item.workload = request.name, request.workload
     carrier = item.node if item.routed and item.leaving is None else None
     place = (item.node, item.interface, item.next_hop)
     item.node, item.interface, item.next_hop = request.node, request.interface, request.next_hop
@@ -96,21 +133,20 @@ def _keep(transaction: Transaction, item: Instance, request: InstanceRequest) ->
         item.updated_at = transaction.now
         transaction.save_instance(item)
         kind = "instance.moved" if before["node"] != after["node"] else "instance.changed"
+        if before["name"] != after["name"]:
+            kind = RENAMED
         transaction.event(kind, "instance", item.name, to_json(before), to_json(after))
     return MovedInstance(item, before, after)
 
 
 def _own_again(transaction: Transaction, request: InstanceRequest) -> tuple[Pool, Block, Reserved | None] | None:
     """The prefix of an instance of the same name that still rests in quarantine."""
-    for item in transaction.quarantined([request.name]).get(request.name, ()):
-        pool = transaction.pool_of(item.pool_id)
-        mapped = transaction.reserved_at(pool.id, item.block)
+    for pool, block, mapped in rests_after(transaction, request):
         if mapped is not None:
-            found = transaction.reservations("id = ?", (mapped.reservation_id,))[0]
-            if found.workload == request.workload and _why_not(transaction, found, request) is None:
-                return pool, item.block, mapped
-        elif _unsuited(pool, request) is None and item.block.prefix_length == _length(request):
-            return pool, item.block, None
+            if may_have(transaction, mapped, request):
+                return pool, block, mapped
+        elif unsuited(pool, request) is None and block.prefix_length == _length(request):
+            return pool, block, None
     return None
 
 
@@ -133,61 +169,6 @@ def _push(transaction: Transaction, item: Instance, request: InstanceRequest) ->
         item.status, item.revision = (ACTIVE if item.leaving is None else PENDING), 0
 
 
-# Reservations
-
-
-class _Missed(NamedTuple):
-    """Why the reservations of a workload did not serve: those that came nearest, and how many there are in all."""
-
-    nearest: list[tuple[Reservation, str]]
-    standing: int
-
-    @property
-    def words(self) -> str:
-        """As ``usage_reasons.reason_kind`` reads it."""
-        if not self.standing:
-            return "none: nothing is reserved for this workload"
-        told = "; ".join(f"{item.name}: {reason}" for item, reason in self.nearest)
-        more = self.standing - len(self.nearest)
-        return f"{told}; and {more} more" if more else told
-
-
-def _reserved(transaction: Transaction, request: InstanceRequest) -> tuple[Reserved | None, _Missed]:
-    """The reserved prefix, by the instance's name and then by its workload; and why there is none."""
-    for mapped in transaction.reserved_for(request.name):
-        found = transaction.reservations("id = ?", (mapped.reservation_id,))[0]
-        fits = found.workload == request.workload and _why_not(transaction, found, request) is None
-        if mapped.state == RESERVED and fits:
-            return mapped, _Missed([], 0)
-    reasons = []
-    for item in transaction.reservations(
-        "workload = ? AND expires_at > ?", (request.workload, transaction.now), "starts_at, id"
-    ):
-        reason = _why_not(transaction, item, request)
-        if reason is None:
-            first = transaction.first_reserved(item.id)
-            if first is not None:
-                return first, _Missed([], 0)
-            reason = "exhausted: every prefix has an instance, or rests after one"
-        reasons.append((item, reason))
-    return None, _Missed(sorted(reasons, key=lambda one: reason_weight(one[1]))[:MOST_TOLD], len(reasons))
-
-
-def _why_not(transaction: Transaction, item: Reservation, request: InstanceRequest) -> str | None:
-    if item.expires_at <= transaction.now:
-        # A call moves on only so much of what ran out.
-        return f"expired: it ended at {format_time(item.expires_at)}"
-    if item.starts_at > transaction.now:
-        return f"not begun: it begins at {format_time(item.starts_at)}"
-    for option in ("node", "location", "security_profile"):
-        held, asked = getattr(item, option), getattr(request, option)
-        if held is not None and asked is not None and held != asked:
-            return f"{option}: it is for {held}, the instance is for {asked}"
-    if item.family != request.family:
-        return f"family: it is of IPv{item.family}"
-    return None
-
-
 # Without a reservation
 
 
@@ -199,42 +180,45 @@ def _dynamic(transaction: Transaction, request: InstanceRequest, missed: str) ->
     if not request.dynamic:
         raise AllocationRefused(
             f"no reservation serves instance '{request.name}' ({missed})",
-            pools=[],
+            pools=None,
             parameter=request.parameter,
+            fix="Reserve for it, or allow another fallback than none.",
         )
     place = f"{request.parameter}.pools"
     named = [named_pool(transaction, name, place) for name in request.pools]
-    refusals = []
-    for pool in named or transaction.pools().values():
-        reason = _unsuited(pool, request)
-        if reason is None:
-            free = transaction.free_space(pool, request.family)
-            choice = STRATEGIES[pool.strategy](free, _length(request), pool.cursors[request.family])
-            if choice is not None:
-                free.take(choice.start, _length(request), choice.free_length)
-                block = Block(request.family, choice.start, _length(request))
-                pool.cursors[request.family] = (block.last + 1) % (1 << FAMILY_BITS[request.family])
-                transaction.touch_pool(pool)
-                return pool, block
-            reason = f"no room: no free /{_length(request)}"
-        refusals.append((pool.name, reason))
+    pools = named or list(transaction.pools().values())
+    found = _free(transaction, request, pools)
+    if found is None and expire(transaction, limit=None):
+        # What ran out beyond the sweep at the start made room.
+        found = _free(transaction, request, pools)
+    if found is not None:
+        return found
+    length = _length(request)
+    refusals = [
+        (pool.name, unsuited(pool, request) or size_refused(transaction, pool, request.family, length))
+        for pool in pools
+    ]
     raise AllocationRefused(
         f"no reservation serves instance '{request.name}' ({missed}), and no provider pool can",
         pools=refusals,
         parameter=request.parameter,
+        fix="Reserve for it, or give a provider pool that suits it more prefixes.",
     )
 
 
-def _unsuited(pool: Pool, request: InstanceRequest) -> str | None:
-    if pool.kind != "provider":
-        return "kind: it is a shadow pool, for reservations"
-    if not request.pools and pool.routing_domain != DEFAULT_ROUTING_DOMAIN:
-        return f"routing_domain: it is in {pool.routing_domain}; name it in pools to draw from it"
-    if not any(prefix.family == request.family for prefix in pool.prefixes):
-        return f"family: it has no IPv{request.family} prefix"
-    if request.location is not None and pool.location not in (None, request.location):
-        return f"location: it is in {pool.location}, not in {request.location}"
-    return profile_refused(pool, request.security_profile)
+def _free(transaction: Transaction, request: InstanceRequest, pools: Sequence[Pool]) -> tuple[Pool, Block] | None:
+    for pool in pools:
+        if unsuited(pool, request) is not None:
+            continue
+        free = transaction.free_space(pool, request.family)
+        choice = STRATEGIES[pool.strategy](free, _length(request), pool.cursors[request.family])
+        if choice is not None:
+            free.take(choice.start, _length(request), choice.free_length)
+            block = Block(request.family, choice.start, _length(request))
+            pool.cursors[request.family] = (block.last + 1) % (1 << FAMILY_BITS[request.family])
+            transaction.touch_pool(pool)
+            return pool, block
+    return None
 
 
 def _store(
@@ -258,7 +242,7 @@ def _store(
         node=request.node,
         interface=request.interface,
         next_hop=request.next_hop,
-        location=request.location,
+        location=request.location or _location(transaction, pool, mapped),
         security_profile=request.security_profile,
         created_at=transaction.now,
         updated_at=transaction.now,
@@ -269,7 +253,7 @@ def _store(
     if fresh:
         transaction.occupy(pool, block, "instance", holder_id=item.id)
     else:
-        transaction.change_occupied(pool, block, "instance", item.id, None, None)
+        transaction.hand_over(pool, block, "instance", item.id)
     if mapped is not None:
         transaction.change_reserved(mapped, ACTIVE)
     after = shown(transaction, item)
@@ -277,7 +261,13 @@ def _store(
     return MovedInstance(item, None, after)
 
 
-def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, missed: _Missed) -> None:
+def _location(transaction: Transaction, pool: Pool, mapped: Reserved | None) -> str | None:
+    """Where an address is: what its reservation says, else its pool."""
+    held = [] if mapped is None else transaction.reservations("id = ?", (mapped.reservation_id,))
+    return (held[0].location if held else None) or pool.location
+
+
+def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, missed: Missed) -> None:
     """What the forecaster learns from: who came, when, what was reserved for that workload, and why that missed."""
     counts = transaction.count_reserved([one.id for one, _reason in missed.nearest])
     told = {

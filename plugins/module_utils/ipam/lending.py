@@ -11,7 +11,7 @@ from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.reservation import RESERVED, Reservation, Reserved
 from ..model.subnet import Request
 from .matching import bandwidth_refused, place_refused
-from .reserved import blocks, finish, show, told, touch
+from .reserved import finish, merged, show, told, touch
 
 Find = Callable[[Transaction, Pool, Request], "Block | None"]
 Length = Callable[[Pool, Request], int]
@@ -51,7 +51,10 @@ def borrow(
     possible = [pool for pool in fitting if _could_fit(transaction, request, pool, length(pool, request))]
     found = _reclaim(transaction, request, possible, find)
     if found is None:
-        refusals += [(pool.name, "no room: it lends, but is full of what is in use") for pool in fitting]
+        refusals += [
+            (pool.name, f"size: no room for a /{length(pool, request)}, it lends, but is full of what is in use")
+            for pool in fitting
+        ]
     return found, refusals
 
 
@@ -68,7 +71,7 @@ def _reclaim(
         pool = transaction.pool_of(pool_id)
         idle = [one for one in transaction.reserved_of(reservation_id, RESERVED) if one.pool_id == pool_id]
         freed.append((item, pool, idle))
-        for block in blocks(idle):
+        for block in merged((one.block for one in idle), pool.prefixes):
             transaction.free_space(pool, block.family).give(block.start, block.prefix_length)
         wanted = find(transaction, pool, request)
         if wanted is not None:
@@ -78,7 +81,7 @@ def _reclaim(
         needed = [one for one in idle if found is not None and pool is found[0] and _overlap(one.block, found[1])]
         gone = {one.ordinal for one in needed}
         free = transaction.free_space(pool, request.family)
-        for block in blocks(one for one in idle if one.ordinal not in gone):
+        for block in merged((one.block for one in idle if one.ordinal not in gone), pool.prefixes):
             around = free.enclosing(block.start, block.prefix_length)
             free.take(block.start, block.prefix_length, block.prefix_length if around is None else around)
         if needed:

@@ -7,18 +7,21 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ..ledger.addresses import format_block
+from ..ledger.occupied import Occupied
 from ..ledger.rows import subnet_event, to_json
-from ..ledger.transaction import Occupied, Transaction
+from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput, NotFound
 from ..model.reservation import RESERVED
 from ..model.subnet import ACTIVE, ERROR, RELEASING, Subnet
 from .instance_lifecycle import MovedInstance, set_aside, settle_instances
-from .reserved import end, kept
+from .reserved import close, kept, sweep
 from .space import give_back
 
 FAILED = "the push failed"
 SWEEP = 512
 """Expired items that one call moves on before it does its own work."""
+SHORT_SWEEP = 64
+"""The same for a call that somebody waits for by the millisecond."""
 
 
 class Moved(NamedTuple):
@@ -123,28 +126,33 @@ def _carries(transaction: Transaction, node: str) -> bool:
 
 
 def expire(transaction: Transaction, limit: int | None = SWEEP) -> int:
-    """Moves on what ran out: subnets by ttl, prefixes whose quarantine ended. Returns how many.
+    """Moves on what ran out: subnets by ttl, reservations, prefixes whose quarantine ended. Returns how many.
 
-    Does nothing while the clock lies behind the ledger's last event by more than a minute.
+    While the clock lies behind the ledger's last event by more than a minute, nothing runs out.
+
+    Args:
+        limit: of each of them, and of the prefixes of ended reservations that are given back; None for everything.
+            However much ran out, the call pays for no more than that.
     """
-    if transaction.clock_behind:
-        return 0
     if not transaction.anything_ended():
         return 0
     most = -1 if limit is None else limit
+    if transaction.clock_behind:
+        return sweep(transaction, most)
     subnets = transaction.subnets_expired(most)
     for subnet in subnets:
         _release(transaction, subnet, "subnet.expired")
     reservations = transaction.reservations("expires_at <= ?", (transaction.now,), "expires_at, id", most)
     for reservation in reservations:
-        end(transaction, reservation, "reservation.expired")
+        close(transaction, reservation)
+    swept = sweep(transaction, most)
     ended = transaction.quarantine_ended(most)
     for item in ended:
-        _rested(transaction, item)
-    return len(subnets) + len(reservations) + len(ended)
+        rested(transaction, item)
+    return len(subnets) + len(reservations) + swept + len(ended)
 
 
-def _rested(transaction: Transaction, item: Occupied) -> None:
+def rested(transaction: Transaction, item: Occupied) -> None:
     """A quarantine is over: the prefix goes back to its reservation if that still wants it, else it is free."""
     pool = transaction.pool_of(item.pool_id)
     mapped = kept(transaction, pool.id, item.block)
@@ -153,7 +161,7 @@ def _rested(transaction: Transaction, item: Occupied) -> None:
         give_back(transaction, pool, item.block)
         transaction.event("prefix.freed", "prefix", format_block(item.block), before, None)
         return
-    transaction.change_occupied(pool, item.block, "reservation", mapped.reservation_id, None, None)
+    transaction.hand_over(pool, item.block, "reservation", mapped.reservation_id)
     transaction.change_reserved(mapped, RESERVED)
     after = to_json({"pool": pool.name, "reservation": mapped.reservation_id})
     transaction.event("prefix.reserved", "prefix", format_block(item.block), before, after)
@@ -193,7 +201,7 @@ def _retire(transaction: Transaction, subnet: Subnet, before: str, kind: str) ->
     transaction.delete_subnet(subnet)
     if pool.quarantine:
         until = transaction.now + pool.quarantine * 1000
-        transaction.change_occupied(pool, subnet.block, "quarantine", None, subnet.name, until)
+        transaction.rest(pool, subnet.block, "subnet", subnet.name, until)
     else:
         give_back(transaction, pool, subnet.block)
     if subnet.bandwidth:

@@ -4,13 +4,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from ..model.pool import DEFAULT_ROUTING_DOMAIN, Pool
+from ..ledger.transaction import Transaction
+from ..model.pool import DEFAULT_ROUTING_DOMAIN, FAMILY_BITS, Pool
 from ..model.subnet import Request
 from ..model.units import format_rate
 
 MOST_BANDWIDTH = 2**62
 """What the ledger can add up for one pool, in bit/s."""
+
+
+class Wish(Protocol):
+    """What is asked of a pool, for a subnet, a reservation or an instance. See ``model.subnet.Request``."""
+
+    family: int
+    location: str | None
+    security_profile: str | None
+    pools: Sequence[str]
 
 
 def order_pools(pools: Sequence[Pool], request: Request) -> Sequence[Pool]:
@@ -30,14 +41,14 @@ def order_pools(pools: Sequence[Pool], request: Request) -> Sequence[Pool]:
     return ordered
 
 
-def unsuited(pool: Pool, request: Request) -> str | None:
+def unsuited(pool: Pool, request: Wish) -> str | None:
     """Why the pool may not serve the request whatever space and bandwidth it has left; None when it may."""
     if pool.kind != "provider":
         return "kind: it is a shadow pool, for reservations"
     return place_refused(pool, request)
 
 
-def place_refused(pool: Pool, request: Request) -> str | None:
+def place_refused(pool: Pool, request: Wish) -> str | None:
     """Why the pool does not suit a request, whatever its kind."""
     if not request.pools and pool.routing_domain != DEFAULT_ROUTING_DOMAIN:
         return f"routing_domain: it is in {pool.routing_domain}; name it in pools to draw from it"
@@ -54,6 +65,13 @@ def profile_refused(pool: Pool, profile: str | None) -> str | None:
         return None
     offered = ", ".join(pool.security_profiles) or "none"
     return f"security_profile: unknown profile {profile}, it offers {offered}"
+
+
+def size_refused(transaction: Transaction, pool: Pool, family: int, length: int) -> str:
+    """Why a pool has no room for a prefix of that length."""
+    heads = transaction.free_space(pool, family).heads(FAMILY_BITS[family])
+    largest = f"the largest free block is a /{heads[0][1]}" if heads else "it is full"
+    return f"size: no room for a /{length}, {largest}"
 
 
 def bandwidth_refused(pool: Pool, more: int) -> str | None:

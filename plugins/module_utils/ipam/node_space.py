@@ -6,9 +6,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..ledger.addresses import format_block
-from ..ledger.transaction import Occupied, Transaction
+from ..ledger.occupied import Occupied
+from ..ledger.transaction import Transaction
 from ..model.errors import Conflict
 from ..model.pool import Block, Pool
+from ..model.reservation import InstanceRequest
+from .parsing import parse_address
+from .views import node_address
 
 
 def check_prefix(transaction: Transaction, node: str, pool: Pool, block: Block, place: str) -> None:
@@ -34,6 +38,19 @@ def check_prefix(transaction: Transaction, node: str, pool: Pool, block: Block, 
             _refuse(node, block, floor, f"shadow pool {other.name}", place)
 
 
+def why_not_carried(transaction: Transaction, node: str, pool: Pool, block: Block | None) -> str | None:
+    """Why a node cannot carry a prefix of a pool (with the pool's floors, if it is a shadow pool; None: these alone)
+    beside what it carries; None where it can."""
+    try:
+        if block is not None:
+            check_prefix(transaction, node, pool, block, "node")
+        if pool.kind == "shadow":
+            check_floors(transaction, node, pool, "node")
+    except Conflict as problem:
+        return problem.message
+    return None
+
+
 def check_floors(transaction: Transaction, node: str, pool: Pool, place: str) -> None:
     """Refuses the floors of a shadow pool likewise; see ``check_prefix``."""
     if len(transaction.routing_domains()) < 2:
@@ -42,6 +59,26 @@ def check_floors(transaction: Transaction, node: str, pool: Pool, place: str) ->
         for held, holder in _everything(transaction, node, pool):
             if _overlap(prefix, held):
                 _refuse(node, prefix, held, holder, place)
+
+
+def check_next_hop(transaction: Transaction, request: InstanceRequest) -> None:
+    """Refuses a next hop that is an address of the node itself, as far as the ledger gave it that.
+
+    Raises:
+        Conflict: the packets would never leave the node.
+    """
+    if request.next_hop is None or request.node is None:
+        return
+    family, hop = parse_address(request.next_hop, f"{request.parameter}.next_hop")
+    for domain in transaction.routing_domains():
+        held = transaction.occupied_at(domain, family, hop)
+        subnet = transaction.subnet_of(held.holder_id or 0) if held is not None and held.kind == "subnet" else None
+        if subnet is not None and subnet.node == request.node and hop == node_address(subnet.block, subnet.gateway):
+            raise Conflict(
+                f"{request.next_hop} is the address of {request.node} itself, in subnet '{subnet.name}'.",
+                parameter=f"{request.parameter}.next_hop",
+                fix="Give the address of the host behind which the instance is, or only its interface.",
+            )
 
 
 def _everything(transaction: Transaction, node: str, pool: Pool) -> Iterator[tuple[Block, str]]:

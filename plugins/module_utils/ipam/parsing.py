@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
 from typing import Any
 
 from ..ledger.addresses import split_range
@@ -25,6 +26,42 @@ LONGEST_NAME = 200
 _FORBIDDEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 """Format characters that scripts and emoji need."""
+
+
+TIME_FIX = "Write it with its zone, like 2026-11-21T18:00:00Z or 2026-11-21T19:00:00+01:00."
+_FIRST_YEAR, _LAST_YEAR = 1970, 9999
+
+
+def parse_time(value: Any, parameter: str) -> int:
+    """Milliseconds since the epoch for ISO 8601 with a zone, or for what YAML made of it.
+
+    Raises:
+        InvalidInput: no such text, no zone, or not in the years from 1970 to 9999 in UTC.
+    """
+    found = value
+    if isinstance(value, str):
+        try:
+            found = datetime.fromisoformat(value.strip())
+        except ValueError:
+            found = None
+    if isinstance(found, date) and not isinstance(found, datetime):
+        raise InvalidInput(f"'{value}' is a day, and no time.", parameter=parameter, fix=TIME_FIX)
+    if not isinstance(found, datetime):
+        raise InvalidInput(f"'{value}' is not a time.", parameter=parameter, fix=TIME_FIX)
+    if found.tzinfo is None:
+        raise InvalidInput(f"'{value}' has no zone.", parameter=parameter, fix=TIME_FIX)
+    try:
+        moment = found.astimezone(UTC)
+    except OverflowError:
+        moment = None
+    # Beyond the last half millisecond comes another year.
+    if moment is None or moment.year < _FIRST_YEAR or (moment.year, moment.microsecond) >= (_LAST_YEAR, 999_500):
+        raise InvalidInput(
+            f"'{value}' is outside the years from {_FIRST_YEAR} to {_LAST_YEAR}.",
+            parameter=parameter,
+            fix="Give a time within them, such as 9999-12-31T00:00:00Z for one that never comes.",
+        )
+    return round(moment.timestamp() * 1000)
 
 
 def parse_prefix(value: Any, parameter: str) -> Block:

@@ -9,8 +9,9 @@ from itertools import pairwise
 from typing import Any
 
 from ..ledger.addresses import format_address, format_block
+from ..ledger.occupied import Occupied
 from ..ledger.rows import to_json
-from ..ledger.transaction import Occupied, Transaction
+from ..ledger.transaction import Transaction
 from ..model.errors import Conflict, InvalidInput, NotFound
 from ..model.pool import DEFAULT_QUARANTINE, DEFAULT_ROUTING_DOMAIN, GATEWAYS, KINDS, STRATEGIES, Block, Pool
 from ..model.units import format_duration, format_rate, parse_duration, parse_rate

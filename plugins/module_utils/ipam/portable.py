@@ -11,11 +11,11 @@ from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
 from ..model.errors import AllocationRefused, Conflict, InvalidInput
 from ..model.subnet import ACTIVE, PENDING, RELEASING, STATUSES, Subnet
-from .history import parse_time
 from .hold import refuse_held
 from .matching import bandwidth_refused
-from .parsing import check_distinct, check_name, check_options, choice, integer, parse_prefix
-from .pools import declare_pools, show_pool
+from .node_space import check_prefix
+from .parsing import check_distinct, check_name, check_options, choice, integer, parse_prefix, parse_time
+from .pools import declare_pools, named_pool, show_pool
 from .portable_shadow import (
     export_floors,
     export_instances,
@@ -32,6 +32,9 @@ from .views import show_subnet
 FORMAT = 2
 FORMATS = (1, 2)
 """Format 1 has no reservations, instances and floors."""
+
+LAST_KINDS = ("subnet", "instance")
+"""What a prefix in quarantine rests after; one that does not say rests for nobody in particular."""
 
 _LISTS = ("pools", "security_profiles", "subnets", "quarantine", "instances", "reservations", "floors")
 SECTIONS = ("format", "exported_at", *_LISTS)
@@ -65,7 +68,13 @@ def export_ledger(transaction: Transaction) -> dict[str, Any]:
         subnets.append({key: shown[key] for key in _SUBNET_OPTIONS if shown[key] not in (None, {}, [])})
     for pool in transaction.pools().values():
         quarantine += [
-            {"pool": pool.name, "cidr": format_block(item.block), "name": item.name, "until": format_time(item.until)}
+            {
+                "pool": pool.name,
+                "cidr": format_block(item.block),
+                "name": item.name,
+                **({"kind": item.last_kind} if item.last_kind else {}),
+                "until": format_time(item.until),
+            }
             for item in transaction.occupied_of(pool)
             if item.kind == "quarantine"
         ]
@@ -109,7 +118,7 @@ def import_ledger(transaction: Transaction, data: Any, parameter: str = "content
             _import_subnet(transaction, item, f"{parameter}.subnets[{index}]") for index, item in enumerate(subnets)
         ),
         "quarantine": sum(
-            _import_quarantine(transaction, item, f"{parameter}.quarantine[{index}]")
+            _import_quarantine(transaction, item, f"{parameter}.quarantine[{index}]", data["format"])
             for index, item in enumerate(_section(data, "quarantine", parameter))
         ),
         **{
@@ -157,6 +166,8 @@ def _import_subnet(transaction: Transaction, item: Any, place: str) -> bool:
     )
     if reason is not None:
         raise AllocationRefused("cannot be imported", pools=[(pool.name, reason)], parameter=place)
+    if request.node is not None:
+        check_prefix(transaction, request.node, pool, block, f"{place}.node")
     expires = item.get("expires_at")
     subnet = Subnet(
         name=request.name,
@@ -191,17 +202,21 @@ def _imported_status(status: str, node: str | None) -> str:
     return PENDING if status == ACTIVE else status
 
 
-def _import_quarantine(transaction: Transaction, item: Any, place: str) -> bool:
-    item = check_options(item, ("pool", "cidr", "name", "until"), place)
+def _import_quarantine(transaction: Transaction, item: Any, place: str, version: int) -> bool:
+    item = check_options(item, ("pool", "cidr", "name", "kind", "until"), place)
     name, block = check_name(item.get("name"), f"{place}.name"), parse_prefix(item.get("cidr"), f"{place}.cidr")
     until = parse_time(item.get("until"), f"{place}.until")
     if until <= transaction.now:
         return False
-    transaction.flush_rows()
-    if any(held.block == block for held in transaction.quarantined([name]).get(name, ())):
+    kind = "subnet" if version == 1 else None
+    if item.get("kind") is not None:
+        kind = choice(item["kind"], f"{place}.kind", LAST_KINDS)
+    pool = named_pool(transaction, str(item.get("pool")), f"{place}.pool")
+    there = transaction.occupied_at(pool.routing_domain_id, block.family, block.start)
+    if there is not None and (there.block, there.kind, there.name) == (block, "quarantine", name):
         return False
-    pool = take(transaction, item.get("pool"), block, place)
-    transaction.occupy(pool, block, "quarantine", name=name, until=until)
+    take(transaction, pool.name, block, place)
+    transaction.occupy(pool, block, "quarantine", name=name, until=until, last_kind=kind)
     after = to_json({"pool": pool.name, "last": name, "until": format_time(until)})
     transaction.event("prefix.imported", "prefix", format_block(block), None, after)
     return True

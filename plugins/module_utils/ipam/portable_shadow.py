@@ -15,6 +15,7 @@ from ..model.reservation import DYNAMIC, RESERVED, RESTING, SHADOW, Instance, Re
 from ..model.subnet import ACTIVE, ERROR, PENDING, RELEASING, STATUSES
 from .instance_lifecycle import shown as shown_instance
 from .instance_requests import read_instance
+from .node_space import check_floors, check_prefix
 from .parsing import check_name, check_options, choice, integer, parse_prefix
 from .pools import named_pool
 from .reservation_requests import MOST_INSTANCES, read_reservation
@@ -118,10 +119,13 @@ def import_instance(transaction: Transaction, data: Any, place: str) -> bool:
         item.leaving_revision = transaction.next_revision(item.leaving)
     pool = take(transaction, data.get("pool"), block, place)
     item.pool_id = pool.id
+    for option, node in (("node", item.node if item.routed else None), ("leaving", item.leaving)):
+        if node is not None:
+            check_prefix(transaction, node, pool, block, f"{place}.{option}")
     transaction.save_instance(item)
     transaction.occupy(pool, block, "instance", holder_id=item.id)
     if item.routed and item.source == SHADOW:
-        transaction.add_floor(str(item.node), pool.id)
+        _add_floor(transaction, str(item.node), pool, f"{place}.node")
     transaction.event("instance.imported", "instance", item.name, None, to_json(shown_instance(transaction, item)))
     return True
 
@@ -173,7 +177,7 @@ def import_reservation(transaction: Transaction, data: Any, place: str) -> bool:
     if item.node is not None:
         transaction.next_revision(item.node)
         for pool_id in transaction.pools_reserved(item.id):
-            transaction.add_floor(item.node, pool_id)
+            _add_floor(transaction, item.node, transaction.pool_of(pool_id), f"{place}.node")
     after = to_json(told(show(transaction, item)))
     transaction.event("reservation.imported", "reservation", item.name, None, after)
     return True
@@ -186,9 +190,17 @@ def import_floor(transaction: Transaction, data: Any, place: str) -> bool:
     node = check_name(data.get("node"), f"{place}.node")
     if pool.kind != "shadow":
         raise InvalidInput("a pool of kind provider has no floors.", parameter=f"{place}.pool")
-    if not transaction.add_floor(node, pool.id):
+    if not _add_floor(transaction, node, pool, f"{place}.node"):
         return False
     transaction.next_revision(node)
+    return True
+
+
+def _add_floor(transaction: Transaction, node: str, pool: Pool, place: str) -> bool:
+    """Notes that a node has a pool's floors; False where that is known. Raises Conflict, see ``check_floors``."""
+    if not transaction.add_floor(node, pool.id):
+        return False
+    check_floors(transaction, node, pool, place)
     return True
 
 

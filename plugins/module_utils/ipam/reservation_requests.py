@@ -4,13 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 from ..model.errors import InvalidInput
 from ..model.pool import FAMILY_BITS
 from ..model.reservation import ReservationRequest
-from .parsing import FAMILIES, check_distinct, check_name, check_options, choice, integer, name_list
+from .parsing import (
+    FAMILIES,
+    TIME_FIX,
+    check_distinct,
+    check_name,
+    check_options,
+    choice,
+    integer,
+    name_list,
+    parse_time,
+)
 
 OPTIONS = (
     "name",
@@ -31,8 +40,6 @@ OPTIONS = (
 )
 MOST_INSTANCES = 1_000_000
 _NAMES = ("node", "location", "security_profile", "forecast_id")
-_LAST_YEAR = 9000
-_TIME_FIX = "Write it with its zone, like 2026-11-21T18:00:00Z or 2026-11-21T19:00:00+01:00."
 
 
 def read_reservations(items: Sequence[Any], parameter: str = "reservations") -> list[ReservationRequest]:
@@ -82,25 +89,6 @@ def read_names(items: Sequence[Any], parameter: str = "reservations") -> list[st
     return names
 
 
-def parse_time(value: Any, parameter: str) -> int:
-    """Milliseconds since the epoch for ISO 8601 with a zone, or for what YAML made of it.
-
-    Raises:
-        InvalidInput: no such text, or no zone.
-    """
-    found = value
-    if isinstance(value, str):
-        try:
-            found = datetime.fromisoformat(value.strip())
-        except ValueError:
-            found = None
-    if not isinstance(found, datetime) or not 1970 < found.year < _LAST_YEAR:
-        raise InvalidInput(f"'{value}' is not a time.", parameter=parameter, fix=_TIME_FIX)
-    if found.tzinfo is None:
-        raise InvalidInput(f"'{value}' has no zone.", parameter=parameter, fix=_TIME_FIX)
-    return round(found.astimezone(UTC).timestamp() * 1000)
-
-
 def read_reservation(data: Any, parameter: str) -> ReservationRequest:
     """Checks one reservation. Raises InvalidInput."""
     data = check_options(data, OPTIONS, parameter)
@@ -108,7 +96,7 @@ def read_reservation(data: Any, parameter: str) -> ReservationRequest:
     workload = check_name(given.get("workload"), f"{parameter}.workload")
     family, length = _size(given, parameter)
     if "expires_at" not in given:
-        raise InvalidInput("is required.", parameter=f"{parameter}.expires_at", fix=_TIME_FIX)
+        raise InvalidInput("is required.", parameter=f"{parameter}.expires_at", fix=TIME_FIX)
     starts_at = parse_time(given["starts_at"], f"{parameter}.starts_at") if "starts_at" in given else None
     expires_at = parse_time(given["expires_at"], f"{parameter}.expires_at")
     if starts_at is not None and expires_at <= starts_at:

@@ -191,13 +191,24 @@ def _new(transaction: Transaction, request: ReservationRequest) -> Reservation:
     )
 
 
+_WORDS = {
+    "workload": "workload {}",
+    "family": "addresses of IPv{}",
+    "prefix_length": "a /{} for each instance",
+    "node": "node {}",
+    "location": "location {}",
+    "security_profile": "security profile {}",
+}
+"""What a reservation cannot change, in words."""
+
+
 def _check_same(item: Reservation, request: ReservationRequest) -> None:
-    for option in ("workload", "family", "prefix_length", "node", "location", "security_profile"):
+    for option, words in _WORDS.items():
         held, asked = getattr(item, option), getattr(request, option)
         if held != asked:
+            is_it, wanted = (words.format(side) if side is not None else f"no {option}" for side in (held, asked))
             raise Conflict(
-                f"reservation '{item.name}' has {option} {held if held is not None else 'none'}, asked is "
-                f"{asked if asked is not None else 'none'}.",
+                f"reservation '{item.name}' has {is_it}, asked is {wanted}.",
                 parameter=f"{request.parameter}.{option}",
                 fix="Ask as before, remove it first, or use another name.",
             )

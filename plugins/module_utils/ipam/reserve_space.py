@@ -109,14 +109,33 @@ def _spread(
             refusals.append((pool.name, _capped(pool, item, caps, left)))
         elif lacking:
             free = wanted - lacking
-            refusals.append((pool.name, f"no room: of {left} prefixes of /{item.prefix_length}, {free} are free in it"))
+            refusals.append((pool.name, _lacking(left, free, item.prefix_length)))
         left -= wanted - lacking
         if not left:
             return spread
     for pool, found in spread:
         _give_all(transaction, pool, found)
     raise AllocationRefused(
-        f"no shadow pool can serve reservation '{item.name}'", pools=refusals, parameter=request.parameter
+        f"no shadow pool can serve reservation '{item.name}'",
+        pools=refusals,
+        parameter=request.parameter,
+        fix=_fix(request, fitting, len(held)),
+    )
+
+
+def _fix(request: ReservationRequest, fitting: Sequence[tuple[Pool, int | None]], held: int) -> str:
+    if not fitting:
+        return "Declare a shadow pool that suits it, or ask for what one of these has."
+    fewer = f"Reserve for fewer instances (it has {held}, asked are {request.instances})"
+    return f"{fewer}, end reservations that are not needed, or give a shadow pool more prefixes."
+
+
+def _lacking(wanted: int, free: int, length: int) -> str:
+    room = f"room for {free} of" if free else "no room for any of"
+    return (
+        f"size: {room} the {wanted} prefixes of /{length} that are still needed"
+        if wanted > 1
+        else (f"size: no room for another /{length}")
     )
 
 

@@ -122,23 +122,10 @@ def show(transaction: Transaction, item: Reservation, held: Sequence[Reserved] |
     begun = item.starts_at <= transaction.now
     active = sum(one.state == ACTIVE for one in held)
     return {
-        "name": item.name,
-        "id": item.id,
-        "workload": item.workload,
+        **head(item),
         "status": ACTIVE if active else RESERVED,
         "begun": begun,
-        "instances": item.instances,
         "active": active,
-        "prefix_length": item.prefix_length,
-        "family": f"ipv{item.family}",
-        "pools": list(item.pools),
-        "node": item.node,
-        "location": item.location,
-        "security_profile": item.security_profile,
-        "starts_at": format_time(item.starts_at),
-        "expires_at": format_time(item.expires_at),
-        "confidence": item.confidence,
-        "forecast_id": item.forecast_id,
         "blocks": [format_block(block) for block in blocks(held)],
         "prefixes": [
             {
@@ -153,18 +140,43 @@ def show(transaction: Transaction, item: Reservation, held: Sequence[Reserved] |
     }
 
 
+def head(item: Reservation) -> dict[str, Any]:
+    """A reservation without its prefixes, and what follows from these and from the time."""
+    return {
+        "name": item.name,
+        "id": item.id,
+        "workload": item.workload,
+        "instances": item.instances,
+        "prefix_length": item.prefix_length,
+        "family": f"ipv{item.family}",
+        "pools": list(item.pools),
+        "node": item.node,
+        "location": item.location,
+        "security_profile": item.security_profile,
+        "starts_at": format_time(item.starts_at),
+        "expires_at": format_time(item.expires_at),
+        "confidence": item.confidence,
+        "forecast_id": item.forecast_id,
+    }
+
+
 def blocks(held: Iterable[Reserved]) -> list[Block]:
     """The fewest aligned blocks that make up the prefixes: where the inactive routes go."""
     return merged(item.block for item in held)
 
 
-def merged(prefixes: Iterable[Block]) -> list[Block]:
-    """The fewest aligned blocks that make up disjoint prefixes."""
+def merged(prefixes: Iterable[Block], within: Iterable[Block] = ()) -> list[Block]:
+    """The fewest aligned blocks that make up disjoint prefixes.
+
+    Args:
+        within: disjoint blocks, in order; what begins one of them is not merged with what lies before.
+    """
+    first = {(block.family, block.start) for block in within}
     found: list[Block] = []
     run: list[int] = []
     family = 4
     for one in sorted(prefixes):
-        if run and (one.family != family or one.start != run[1] + 1):
+        if run and (one.family != family or one.start != run[1] + 1 or (family, one.start) in first):
             found += split_range(family, *run)
             run = []
         family = one.family
@@ -177,8 +189,51 @@ def merged(prefixes: Iterable[Block]) -> list[Block]:
 def drop(transaction: Transaction, items: Sequence[Reserved]) -> None:
     """Takes prefixes that no instance has away from their reservations: they are free at once."""
     transaction.drop_reserved(items)
+    give_all_back(transaction, items)
+
+
+def give_all_back(transaction: Transaction, items: Iterable[Reserved]) -> None:
+    """Makes the address space of prefixes free that are no longer reserved."""
+    by_pool: dict[int, list[Block]] = {}
     for one in items:
-        give_back(transaction, transaction.pool_of(one.pool_id), one.block)
+        by_pool.setdefault(one.pool_id, []).append(one.block)
+    for pool_id, found in by_pool.items():
+        # In one run they are adjacent, even across two prefixes of their pool: free space merges inside one only.
+        pool = transaction.pool_of(pool_id)
+        for block in merged(found, pool.prefixes):
+            give_back(transaction, pool, block)
+
+
+def close(transaction: Transaction, item: Reservation) -> None:
+    """Ends a reservation whose time is over, at the same cost however many prefixes it has.
+
+    From now on nothing is served from it, and its node shall have none of its routes. Its prefixes are swept by this
+    call and those to come, see ``sweep``. The event does not list them: the one before does.
+    """
+    if transaction.has_reserved(item.id) and item.node is not None:
+        transaction.next_revision(item.node)
+    transaction.close_reservation(item, transaction.now)
+    transaction.event("reservation.expired", "reservation", item.name, to_json(head(item)), None)
+
+
+def sweep(transaction: Transaction, limit: int) -> int:
+    """Gives back prefixes of reservations that ended: what no instance has is free, and instances keep theirs.
+
+    Args:
+        limit: of the prefixes that are looked at; negative for all.
+
+    Returns:
+        How many reservations are swept.
+    """
+    done = 0
+    for number in transaction.ended_reservations():
+        if limit == 0:
+            break
+        idle, looked, whole = transaction.take_ended(number, limit)
+        give_all_back(transaction, idle)
+        limit -= looked if limit > 0 else 0
+        done += whole
+    return done
 
 
 def kept(transaction: Transaction, pool_id: int, block: Block) -> Reserved | None:
@@ -186,7 +241,7 @@ def kept(transaction: Transaction, pool_id: int, block: Block) -> Reserved | Non
 
     One that was made smaller while the instance had it gives it up here, and its node has a route less.
     """
-    mapped = transaction.reserved_at(pool_id, block)
+    mapped = transaction.reserved_at(pool_id, block, ended=True)
     if mapped is None or not transaction.holds_too_much(mapped.reservation_id):
         return mapped
     transaction.drop_reserved([mapped])

@@ -15,7 +15,7 @@ from ..ledger.rows import format_time
 from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput
 from ..model.units import parse_duration
-from .history import parse_time
+from .parsing import parse_time
 from .usage_reasons import KINDS
 from .usage_replay import LEVELS, Key, Replay
 

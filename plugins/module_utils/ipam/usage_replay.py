@@ -21,6 +21,7 @@ from ..model.pool import FAMILY_BITS
 from ..model.reservation import RESERVED, RESTING, SHADOW
 from ..model.subnet import ACTIVE
 from ..model.units import parse_duration
+from .instance_lifecycle import RENAMED
 from .reserved import told_prefixes
 from .usage_reasons import RETURNED, reason_kind
 from .usage_traffic import AHEAD, IDLE, UNRESERVED
@@ -68,18 +69,24 @@ class _Reservation:
     instances: int
     starts_at: int
     expires_at: int
-    begun: bool = False
+    places: dict[str | None, str | None]
     prefixes: dict[Place, str] = field(default_factory=dict)
     pools: tuple[str, ...] = ()
+    begun: bool = False
 
     def key(self, pool: str | None) -> Key:
-        return Key(pool, self.family, self.workload, self.location)
+        """A reservation that names no location is where its pools are; as they were when they were first used."""
+        return Key(pool, self.family, self.workload, self.location or self.places.get(pool))
 
     def keys(self) -> list[Key]:
         return [self.key(pool) for pool in self.pools or (None,)]
 
     def note_pools(self) -> None:
         self.pools = tuple(dict.fromkeys(place.pool for place in self.prefixes))
+
+    def note_places(self, known: dict[str, str | None]) -> None:
+        for pool in self.pools:
+            self.places.setdefault(pool, known.get(pool))
 
     def levels_of(self, state: str) -> tuple[str, ...]:
         if not self.begun:
@@ -129,6 +136,7 @@ class Replay:
         self._due: list[tuple[int, int, Place | None, _Reservation | _Rest]] = []
         self._order = count()
         self._pool_rest: dict[str, int] = {}
+        self._pool_place: dict[str, str | None] = {}
         self._reservations: dict[str, _Reservation] = {}
         self._by_workload: dict[str, dict[str, _Reservation]] = {}
         self._mapped: dict[Place, _Reservation] = {}
@@ -149,22 +157,29 @@ class Replay:
             if self.first is None:
                 self.first = time
             self._advance(time)
-            data = json.loads(after) if after is not None else None
-            if thing == "reservation":
-                self._reservation(kind, name, data)
-            elif thing == "instance":
-                self._instance(kind, name, data)
-            elif thing == "prefix":
-                if before is not None and self._rests:
-                    self._rested(Place(json.loads(before)["pool"], name))
-            elif thing == "pool":
-                if data is not None:
-                    self._pool_rest[name] = parse_duration(data["quarantine"]) * 1000
-            elif kind == "unexpected_scaling" and data is not None:
-                self._missed(name, data)
-            elif thing == "traffic":
-                self._traffic(kind, data)
+            self._event(kind, thing, name, before, after)
         self._advance(transaction.now)
+
+    def _event(self, kind: str, thing: str, name: str, before: str | None, after: str | None) -> None:
+        data = json.loads(after) if after is not None else None
+        if thing == "reservation":
+            self._reservation(kind, name, data)
+        elif thing == "instance":
+            if kind == RENAMED and before is not None and data is not None:
+                self._renamed(json.loads(before)["name"], name, data)
+            else:
+                self._instance(kind, name, data)
+        elif thing == "prefix":
+            if before is not None and self._rests:
+                self._rested(Place(json.loads(before)["pool"], name))
+        elif thing == "pool":
+            if data is not None:
+                self._pool_rest[name] = parse_duration(data["quarantine"]) * 1000
+                self._pool_place[name] = data["location"]
+        elif kind == "unexpected_scaling" and data is not None:
+            self._missed(name, data)
+        elif thing == "traffic":
+            self._traffic(kind, data)
 
     # Time
 
@@ -234,7 +249,7 @@ class Replay:
         if item is None:
             family = int(data["family"][-1])
             size = 1 << (FAMILY_BITS[family] - data["prefix_length"])
-            item = _Reservation(name, data["workload"], data["location"], family, size, 0, 0, 0)
+            item = _Reservation(name, data["workload"], data["location"], family, size, 0, 0, 0, {})
             self._reservations[name] = item
             self._by_workload.setdefault(item.workload, {})[name] = item
         else:
@@ -249,6 +264,7 @@ class Replay:
             if state == RESTING and place not in self._rests:
                 item.prefixes[place] = RESERVED
         item.note_pools()
+        item.note_places(self._pool_place)
         starts_at, expires_at = milliseconds(data["starts_at"]), milliseconds(data["expires_at"])
         if starts_at != item.starts_at:
             self._at(starts_at, item)
@@ -303,7 +319,7 @@ class Replay:
     def _created(self, name: str, data: dict[str, Any], counted: bool) -> None:
         family = int(data["family"][-1])
         place = Place(data["pool"], data["cidr"])
-        key = Key(data["pool"], family, data["workload"], data["location"])
+        key = self._instance_key(data)
         size = 1 << (FAMILY_BITS[family] - data["prefix_length"])
         item = self._instances[name] = _Instance(name, key, place, size, data["source"])
         rest = self._rests.pop(place, None)
@@ -313,6 +329,20 @@ class Replay:
         self._level(key, item.level, 1, size)
         if counted:
             self._count(item)
+
+    def _instance_key(self, data: dict[str, Any]) -> Key:
+        location = data["location"] or self._pool_place.get(data["pool"])
+        return Key(data["pool"], int(data["family"][-1]), data["workload"], location)
+
+    def _renamed(self, former: str, name: str, data: dict[str, Any]) -> None:
+        """An adopted instance got its own name back, and perhaps its workload."""
+        item = self._instances.pop(former, None)
+        if item is None:
+            return
+        self._level(item.key, item.level, -1, item.size)
+        item.name, item.key = name, self._instance_key(data)
+        self._level(item.key, item.level, 1, item.size)
+        self._instances[name] = item
 
     def _count(self, item: _Instance) -> None:
         self._listener.happened(self._time, [item.key], "created")

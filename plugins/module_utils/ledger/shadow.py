@@ -29,6 +29,10 @@ def _marks(columns: str) -> str:
     return ", ".join("?" * (columns.count(",") + 1))
 
 
+def _in_pools(pools: Sequence[int] | None) -> str:
+    return "" if pools is None else f"AND reserved.pool_id IN ({', '.join('?' * len(pools))}) "
+
+
 def _changes(columns: str) -> str:
     return ", ".join(f"{column} = ?" for column in columns.split(", ")[1:])
 
@@ -159,8 +163,11 @@ class Shadow:
     def reservations(
         self, where: str = "1 = 1", parameters: Sequence[Any] = (), order: str = "id", limit: int = -1
     ) -> list[Reservation]:
-        """Reservations by a condition over ``reservation``'s columns."""
-        sql = f"SELECT {_RESERVATION} FROM reservation WHERE {where} ORDER BY {order} LIMIT {int(limit)}"
+        """Reservations by a condition over ``reservation``'s columns; those that ended are none any more."""
+        sql = (
+            f"SELECT {_RESERVATION} FROM reservation WHERE ended IS NULL AND ({where}) "
+            f"ORDER BY {order} LIMIT {int(limit)}"
+        )
         return [_read_reservation(row) for row in self._store.execute(sql, parameters)]
 
     def reservation_named(self, name: str) -> Reservation | None:
@@ -189,7 +196,61 @@ class Shadow:
         )
         self._store.execute("DELETE FROM reservation WHERE id = ?", (item.id,))
 
+    def close_reservation(self, item: Reservation, now: int) -> None:
+        """Notes that a reservation ended; it is none any more, and its prefixes are to be swept."""
+        self._held.pop(item.id, None)
+        self._store.execute("UPDATE reservation SET ended = ? WHERE id = ?", (now, item.id))
+
+    def ended_reservations(self) -> list[int]:
+        """Ids of the reservations that ended and still have prefixes to be swept, the first to end first."""
+        rows = self._store.execute("SELECT id FROM reservation WHERE ended IS NOT NULL ORDER BY ended, id")
+        return [row[0] for row in rows]
+
+    def take_ended(self, reservation_id: int, limit: int) -> tuple[list[Reserved], int, bool]:
+        """Takes the mapping of some prefixes of a reservation that ended, for the caller to give their space back.
+
+        Args:
+            limit: of these prefixes; negative for all.
+
+        Returns:
+            Those that no instance has, and that do not rest after one; how many it took; and whether none is left, and
+            with them the reservation is gone.
+        """
+        rows = self._store.execute(
+            f"SELECT {_RESERVED} FROM reserved WHERE reservation_id = ? ORDER BY ordinal LIMIT ?",
+            (reservation_id, limit),
+        ).fetchall()
+        last = rows[-1][1] if rows else -1
+        for sql in (
+            "DELETE FROM reserved WHERE reservation_id = ? AND ordinal <= ?",
+            "UPDATE instance SET reservation_id = NULL, ordinal = NULL WHERE reservation_id = ? AND ordinal <= ?",
+        ):
+            self._store.execute(sql, (reservation_id, last))
+        whole = limit < 0 or len(rows) < limit
+        if whole:
+            self._store.execute("DELETE FROM reservation WHERE id = ?", (reservation_id,))
+        return [_read_reserved(row) for row in rows if row[7] == RESERVED], len(rows), whole
+
     # -- prefixes of reservations
+
+    def has_reserved(self, reservation_id: int) -> bool:
+        """Whether a reservation has any prefix."""
+        sql = "SELECT 1 FROM reserved WHERE reservation_id = ? LIMIT 1"
+        return self._store.execute(sql, (reservation_id,)).fetchone() is not None
+
+    def first_rested(
+        self, reservation_id: int, now: int, pools: Sequence[int] | None = None
+    ) -> tuple[int, Block] | None:
+        """(pool, prefix) of a reservation (and of these pools) that still rests although its quarantine is over."""
+        row = self._store.execute(
+            "SELECT reserved.pool_id, reserved.family, reserved.start, reserved.prefix_length FROM reserved "
+            "JOIN pool ON pool.id = reserved.pool_id JOIN occupied "
+            "ON occupied.routing_domain_id = pool.routing_domain_id AND occupied.family = reserved.family "
+            "AND occupied.start = reserved.start "
+            f"WHERE reservation_id = ? AND state = 'resting' AND until <= ? {_in_pools(pools)}LIMIT 1",
+            (reservation_id, now, *(pools or ())),
+        ).fetchone()
+        return (row[0], Block(row[1], unpack(row[2]), row[3])) if row else None
 
     def reserved_of(self, reservation_id: int, state: str | None = None) -> list[Reserved]:
         """The prefixes of a reservation, by ordinal."""
@@ -208,10 +269,11 @@ class Shadow:
         )
         return [Block(family, int.from_bytes(start, "big"), length) for family, start, length in rows]
 
-    def reserved_at(self, pool_id: int, block: Block) -> Reserved | None:
-        """The reserved prefix that begins there."""
+    def reserved_at(self, pool_id: int, block: Block, *, ended: bool = False) -> Reserved | None:
+        """The reserved prefix that begins there; with ``ended`` also one that is still to be swept."""
         row = self._store.execute(
-            f"SELECT {_RESERVED} FROM reserved WHERE pool_id = ? AND family = ? AND start = ?",
+            f"SELECT {_RESERVED} FROM reserved WHERE pool_id = ? AND family = ? AND start = ?"
+            + ("" if ended else " AND reservation_id IN (SELECT id FROM reservation WHERE ended IS NULL)"),
             (pool_id, block.family, pack(block.start)),
         ).fetchone()
         return _read_reserved(row) if row else None
@@ -219,16 +281,18 @@ class Shadow:
     def reserved_for(self, name: str) -> list[Reserved]:
         """Prefixes that are predicted for an instance of that name."""
         rows = self._store.execute(
-            f"SELECT {_RESERVED} FROM reserved WHERE predicted = ? ORDER BY reservation_id, ordinal", (name,)
+            f"SELECT {_RESERVED} FROM reserved WHERE predicted = ? AND reservation_id IN "
+            "(SELECT id FROM reservation WHERE ended IS NULL) ORDER BY reservation_id, ordinal",
+            (name,),
         )
         return [_read_reserved(row) for row in rows]
 
-    def first_reserved(self, reservation_id: int) -> Reserved | None:
-        """The first prefix that no instance has, one without a predicted name before one with."""
+    def first_reserved(self, reservation_id: int, pools: Sequence[int] | None = None) -> Reserved | None:
+        """The first prefix (of these pools) that no instance has, one without a predicted name before one with."""
         row = self._store.execute(
-            f"SELECT {_RESERVED} FROM reserved WHERE reservation_id = ? AND state = ? "
+            f"SELECT {_RESERVED} FROM reserved WHERE reservation_id = ? AND state = ? {_in_pools(pools)}"
             "ORDER BY predicted IS NOT NULL, ordinal LIMIT 1",
-            (reservation_id, RESERVED),
+            (reservation_id, RESERVED, *(pools or ())),
         ).fetchone()
         return _read_reserved(row) if row else None
 
@@ -240,15 +304,17 @@ class Shadow:
         return [row[0] for row in rows]
 
     def holds_too_much(self, reservation_id: int) -> bool:
-        """Whether a reservation has more prefixes than it is meant to: it was made smaller while they were in use."""
+        """Whether a reservation has more prefixes than it is meant to: it was made smaller while they were in use, or
+        it ended."""
         row = self._store.execute(
-            "SELECT instances, EXISTS (SELECT 1 FROM reserved WHERE reservation_id = reservation.id AND state = ?), "
+            "SELECT ended, instances, "
+            "EXISTS (SELECT 1 FROM reserved WHERE reservation_id = reservation.id AND state = ?), "
             "(SELECT MAX(ordinal) FROM reserved WHERE reservation_id = reservation.id) FROM reservation WHERE id = ?",
             (RESERVED, reservation_id),
         ).fetchone()
-        if row is None:
+        if row is None or row[0] is not None:
             return True
-        instances, idle, last = row
+        _ended, instances, idle, last = row
         # What is too much and idle is given up at once, and ordinals differ: in most cases nothing is to be counted.
         if idle or last is None or last < instances:
             return False
@@ -334,7 +400,8 @@ class Shadow:
         """
         return self._store.execute(
             "SELECT reservation.id, pool.id FROM reservation JOIN pool "
-            f"WHERE pool.id IN ({', '.join('?' * len(pool_ids))}) AND reservation.family = ? AND EXISTS ("
+            f"WHERE pool.id IN ({', '.join('?' * len(pool_ids))}) AND reservation.family = ? AND ended IS NULL "
+            "AND EXISTS ("
             "SELECT 1 FROM reserved WHERE reservation_id = reservation.id AND state = 'reserved' AND pool_id = pool.id"
             ") "
             "ORDER BY EXISTS (SELECT 1 FROM reserved WHERE reservation_id = reservation.id AND state = 'active'), "

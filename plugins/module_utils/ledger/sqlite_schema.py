@@ -268,7 +268,39 @@ _VERSION_2 = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    # What a resting prefix rests after: it goes back to nothing but a holder of that kind and name. NULL where that is
+    # not known.
+    """
+    ALTER TABLE occupied ADD COLUMN last_kind TEXT
+    CHECK (last_kind IS NULL OR (kind = 'quarantine' AND last_kind IN ('subnet', 'instance')))
+    """,
+    # Before instances there were only subnets. A mapped prefix rests after an instance. Else what the audit trail saw
+    # go by that name tells, where it saw one kind only; where both, the prefix rests for nobody.
+    """
+    WITH gone AS (
+        SELECT name, MIN(object) AS one, MAX(object) AS other FROM event
+        WHERE after IS NULL AND object IN ('subnet', 'instance') GROUP BY name
+    )
+    UPDATE occupied SET last_kind = CASE
+        WHEN NOT EXISTS (SELECT 1 FROM event WHERE object = 'instance') THEN 'subnet'
+        WHEN EXISTS (
+            SELECT 1 FROM reserved WHERE reserved.pool_id = occupied.pool_id AND reserved.family = occupied.family
+            AND reserved.start = occupied.start
+        ) THEN 'instance'
+        ELSE (SELECT one FROM gone WHERE gone.name = occupied.name AND one = other)
+    END
+    WHERE kind = 'quarantine'
+    """,
+    # When a reservation was found to be over (milliseconds). It is no reservation any more then; the row stays until
+    # its prefixes are swept, some with each call.
+    "ALTER TABLE reservation ADD COLUMN ended INTEGER",
+    "CREATE INDEX reservation_ended ON reservation (ended) WHERE ended IS NOT NULL",
+    "DROP INDEX instance_reservation",
+    "CREATE INDEX instance_reservation ON instance (reservation_id, ordinal) WHERE reservation_id IS NOT NULL",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Item n brings a ledger of schema version n to version n + 1. Never edit one that was released: append."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

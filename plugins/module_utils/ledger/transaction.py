@@ -7,12 +7,13 @@ New rows are gathered and written together when something needs to read them, or
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model.pool import FAMILY_BITS, Block, Pool
 from ..model.subnet import Subnet
 from .addresses import pack, unpack
 from .free_space import FreeSpace
+from .occupied import OCCUPIED_COLUMNS, Occupied, read_occupied
 from .records import Records
 from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet, subnet_event, subnet_row
 from .shadow import Shadow
@@ -24,33 +25,6 @@ CLOCK_TOLERANCE = 60_000
 
 _CHUNK = 500
 _PORTION = 2000
-
-
-class Occupied(NamedTuple):
-    """Address space in use. ``name`` and ``until`` (milliseconds) belong to quarantine.
-
-    ``holder_id`` is the id of the subnet, reservation or instance that the kind tells of.
-    """
-
-    routing_domain_id: int
-    block: Block
-    pool_id: int
-    kind: str
-    holder_id: int | None
-    name: str | None
-    until: int | None
-
-    @property
-    def subnet_id(self) -> int | None:
-        """Id of the subnet that holds it, None where it is none."""
-        return self.holder_id if self.kind == "subnet" else None
-
-
-_OCCUPIED_COLUMNS = "routing_domain_id, family, start, prefix_length, pool_id, kind, holder_id, name, until"
-
-
-def _read_occupied(row: Sequence[Any]) -> Occupied:
-    return Occupied(row[0], Block(row[1], unpack(row[2]), row[3]), *row[4:9])
 
 
 def _marks(count: int) -> str:
@@ -193,6 +167,7 @@ class Transaction(Records, Shadow, TrafficRecords):
         holder_id: int | None = None,
         name: str | None = None,
         until: int | None = None,
+        last_kind: str | None = None,
     ) -> None:
         """Marks address space as in use. An overlap is refused (Conflict) when the rows are written."""
         self._new_occupied.append(
@@ -207,26 +182,33 @@ class Transaction(Records, Shadow, TrafficRecords):
                 holder_id,
                 name,
                 until,
+                last_kind,
             )
         )
 
-    def change_occupied(
-        self, pool: Pool, block: Block, kind: str, holder_id: int | None, name: str | None, until: int | None
-    ) -> None:
-        """Hands address space in use from one holder to another, to quarantine, or back."""
+    def hand_over(self, pool: Pool, block: Block, kind: str, holder_id: int) -> None:
+        """Hands address space in use, or in quarantine, to a subnet, a reservation or an instance."""
+        self._change_occupied(pool, block, (kind, holder_id, None, None, None))
+
+    def rest(self, pool: Pool, block: Block, last_kind: str, name: str, until: int) -> None:
+        """Puts address space in use into quarantine, after a subnet or an instance of that name."""
+        self._change_occupied(pool, block, ("quarantine", None, name, until, last_kind))
+
+    def _change_occupied(self, pool: Pool, block: Block, values: tuple[Any, ...]) -> None:
         self.flush_rows()
         self._store.execute(
-            "UPDATE occupied SET kind = ?, holder_id = ?, name = ?, until = ? "
+            "UPDATE occupied SET kind = ?, holder_id = ?, name = ?, until = ?, last_kind = ? "
             "WHERE routing_domain_id = ? AND family = ? AND start = ?",
-            (kind, holder_id, name, until, pool.routing_domain_id, block.family, pack(block.start)),
+            (*values, pool.routing_domain_id, block.family, pack(block.start)),
         )
 
     def vacate(self, routing_domain_id: int, block: Block) -> None:
-        """Marks address space as no longer in use; giving it back to the free space is the caller's step."""
+        """Marks whatever is in use in a block as no longer in use; giving it back to the free space is the caller's
+        step."""
         self.flush_rows()
         self._store.execute(
-            "DELETE FROM occupied WHERE routing_domain_id = ? AND family = ? AND start = ?",
-            (routing_domain_id, block.family, pack(block.start)),
+            "DELETE FROM occupied WHERE routing_domain_id = ? AND family = ? AND start BETWEEN ? AND ?",
+            (routing_domain_id, block.family, pack(block.start), pack(block.last)),
         )
 
     def routing_domains(self) -> set[int]:
@@ -243,42 +225,43 @@ class Transaction(Records, Shadow, TrafficRecords):
         """What is in use inside ``block``, in order of address, excluded space included."""
         self.flush_rows()
         for row in self._store.execute(
-            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied "
+            f"SELECT {OCCUPIED_COLUMNS} FROM occupied "
             "WHERE routing_domain_id = ? AND family = ? AND start BETWEEN ? AND ? ORDER BY start",
             (routing_domain_id, block.family, pack(block.start), pack(block.last)),
         ):
-            yield _read_occupied(row)
+            yield read_occupied(row)
 
     def occupied_of(self, pool: Pool) -> list[Occupied]:
         """Everything in use that belongs to a pool, in order of address."""
         self.flush_rows()
         rows = self._store.execute(
-            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE pool_id = ? ORDER BY family, start", (pool.id,)
+            f"SELECT {OCCUPIED_COLUMNS} FROM occupied WHERE pool_id = ? ORDER BY family, start", (pool.id,)
         )
-        return [_read_occupied(row) for row in rows]
+        return [read_occupied(row) for row in rows]
 
     def occupied_at(self, routing_domain_id: int, family: int, address: int) -> Occupied | None:
         """What holds this address."""
         self.flush_rows()
         row = self._store.execute(
-            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied "
+            f"SELECT {OCCUPIED_COLUMNS} FROM occupied "
             "WHERE routing_domain_id = ? AND family = ? AND start <= ? ORDER BY start DESC LIMIT 1",
             (routing_domain_id, family, pack(address)),
         ).fetchone()
-        found = _read_occupied(row) if row else None
+        found = read_occupied(row) if row else None
         return found if found and found.block.last >= address else None
 
-    def quarantined(self, names: Sequence[str]) -> dict[str, list[Occupied]]:
-        """Prefixes in quarantine by the name that held them last; for one name, the newest first."""
+    def quarantined(self, names: Sequence[str], last_kind: str) -> dict[str, list[Occupied]]:
+        """Prefixes in quarantine by the name of the subnet, or of the instance, that held them last; for one name, the
+        newest first."""
         found: dict[str, list[Occupied]] = {}
         for at in range(0, len(names), _CHUNK):
             part = names[at : at + _CHUNK]
             for row in self._store.execute(
-                f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE name IN ({_marks(len(part))}) "
+                f"SELECT {OCCUPIED_COLUMNS} FROM occupied WHERE name IN ({_marks(len(part))}) AND last_kind = ? "
                 "ORDER BY until DESC, routing_domain_id, family, start",
-                part,
+                (*part, last_kind),
             ):
-                found.setdefault(row[7], []).append(_read_occupied(row))
+                found.setdefault(row[7], []).append(read_occupied(row))
         return found
 
     def limit_quarantine(self, pool: Pool, until: int) -> None:
@@ -288,9 +271,9 @@ class Transaction(Records, Shadow, TrafficRecords):
     def quarantine_ended(self, limit: int = -1) -> list[Occupied]:
         """Prefixes whose quarantine is over, oldest first."""
         rows = self._store.execute(
-            f"SELECT {_OCCUPIED_COLUMNS} FROM occupied WHERE until <= ? ORDER BY until LIMIT ?", (self.now, limit)
+            f"SELECT {OCCUPIED_COLUMNS} FROM occupied WHERE until <= ? ORDER BY until LIMIT ?", (self.now, limit)
         ).fetchall()
-        return [_read_occupied(row) for row in rows]
+        return [read_occupied(row) for row in rows]
 
     def anything_ended(self) -> bool:
         """Whether a ttl, a reservation or a quarantine is over; one look at the indexes, for every call asks this."""
@@ -298,6 +281,7 @@ class Transaction(Records, Shadow, TrafficRecords):
             self._store.execute(
                 "SELECT EXISTS (SELECT 1 FROM subnet WHERE expires_at <= ? AND wanted = 1) "
                 "OR EXISTS (SELECT 1 FROM reservation WHERE expires_at <= ?) "
+                "OR EXISTS (SELECT 1 FROM reservation WHERE ended IS NOT NULL) "
                 "OR EXISTS (SELECT 1 FROM occupied WHERE until <= ?)",
                 (self.now, self.now, self.now),
             ).fetchone()[0]
@@ -376,7 +360,7 @@ class Transaction(Records, Shadow, TrafficRecords):
         row, block = subnet_row(subnet), subnet.block
         self._new_subnets.append(row)
         if again:
-            self.change_occupied(pool, block, "subnet", subnet.id, None, None)
+            self.hand_over(pool, block, "subnet", subnet.id)
         else:
             self._new_occupied.append(
                 # As in `occupy`; the start is packed already.
@@ -389,6 +373,7 @@ class Transaction(Records, Shadow, TrafficRecords):
                     pool.id,
                     "subnet",
                     subnet.id,
+                    None,
                     None,
                     None,
                 )
@@ -465,7 +450,7 @@ class Transaction(Records, Shadow, TrafficRecords):
             self._insert("subnet", SUBNET_COLUMNS, rows)
         if self._new_occupied:
             rows, self._new_occupied = self._new_occupied, []
-            self._store.executemany(f"INSERT INTO occupied VALUES ({_marks(10)})", rows)
+            self._store.executemany(f"INSERT INTO occupied VALUES ({_marks(11)})", rows)
         if self._new_events:
             rows, self._new_events = self._new_events, []
             self._insert("event", "time, actor, kind, object, name, before, after", rows)

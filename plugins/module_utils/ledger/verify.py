@@ -82,7 +82,7 @@ LIMIT 20
 _SIZES = """
 SELECT reservation.name, reservation.instances, COUNT(reserved.ordinal), COUNT(CASE WHEN state = 'reserved' THEN 1 END)
 FROM reservation LEFT JOIN reserved ON reservation_id = reservation.id
-GROUP BY reservation.id, reservation.name, reservation.instances
+WHERE ended IS NULL GROUP BY reservation.id, reservation.name, reservation.instances
 HAVING COUNT(reserved.ordinal) < reservation.instances OR (COUNT(reserved.ordinal) > reservation.instances
     AND COUNT(CASE WHEN state = 'reserved' THEN 1 END) > 0)
     OR MAX(reserved.family <> reservation.family OR reserved.prefix_length <> reservation.prefix_length)

@@ -79,13 +79,16 @@ class AllocationRefused(ShadownetError):
     """No pool could serve the request.
 
     Args:
-        pools: for every pool considered, its name and why not, in the order tried.
+        pools: for every pool considered, its name and why not, in the order tried; None where none was to be.
     """
 
-    def __init__(self, message: str, *, pools: list[tuple[str, str]], parameter: str | None = None) -> None:
-        reasons = "; ".join(f"{name}: {why}" for name, why in pools) or "the ledger has no pool"
-        super().__init__(f"{message} ({reasons}).", parameter=parameter)
-        self.pools = pools
+    def __init__(
+        self, message: str, *, pools: list[tuple[str, str]] | None, parameter: str | None = None, fix: str | None = None
+    ) -> None:
+        reasons = "; ".join(f"{name}: {why}" for name, why in pools or ()) or "the ledger has no pool"
+        text = f"{message}." if pools is None else f"{message} ({reasons})."
+        super().__init__(text, parameter=parameter, fix=fix)
+        self.pools = pools or []
 
     def details(self) -> dict[str, Any]:
         return {**super().details(), "pools": [{"pool": name, "reason": why} for name, why in self.pools]}

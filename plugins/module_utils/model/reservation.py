@@ -12,6 +12,8 @@ from .subnet import ACTIVE, ERROR
 
 RESERVED, RESTING = "reserved", "resting"
 SHADOW, DYNAMIC = "shadow", "dynamic"
+UNKNOWN = "unknown"
+"""Workload of an instance of which only the route is known."""
 
 
 @dataclass(slots=True)
@@ -154,6 +156,7 @@ class InstanceRequest:
         name: the key, unique in the ledger.
         prefix_length: of a prefix that is not reserved; a reserved one has its own. None for one address.
         dynamic: may it have a prefix that was not reserved?
+        former_name: under which the ledger has it so far; it is renamed.
         pools: where such a prefix comes from; empty for all provider pools that match.
         assign: how the instance comes by its address; ``dynamic_assign`` where it is not a reserved one.
         parameter: where the caller wrote it, for errors.
@@ -176,4 +179,5 @@ class InstanceRequest:
     prefix_length: int | None = None
     pools: Sequence[str] = ()
     dynamic: bool = True
+    former_name: str | None = None
     parameter: str = "instances"

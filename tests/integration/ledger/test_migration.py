@@ -2,7 +2,9 @@
 """From one schema version to the next, with a ledger that the release before has written, and killed on the way.
 
 ``data/v1.sql`` was written by the code of schema version 1: pools of both families and two routing domains, subnets in
-every status, quarantine, a security profile, nodes.
+every status, quarantine, a security profile, nodes. ``data/v2.sql`` was written by that of version 2: reservations with
+prefixes in every state, one of them over and not yet met; instances, one of them on its way to another node; quarantine
+after subnets and instances, also of the same name.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import node_result
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import (
     backup_ledger,
@@ -28,17 +31,22 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations i
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger import sqlite_schema
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import LedgerUnusable
+from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 
 from .test_concurrency import FORK
 
-STEPS = len(sqlite_schema.MIGRATIONS[1]) + 1
-"""Statements of the migration to version 2, and the one that notes the version."""
+STEPS = {1: sum(len(one) + 1 for one in sqlite_schema.MIGRATIONS[1:]), 2: len(sqlite_schema.MIGRATIONS[2]) + 1}
+"""Statements of the migration from a version, and for each version the one that notes it."""
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    path = tmp_path / "old.db"
-    script = (Path(__file__).parent / "data" / "v1.sql").read_text(encoding="utf-8")
+    return written(tmp_path, 1)
+
+
+def written(tmp_path: Path, version: int) -> Path:
+    path = tmp_path / f"old-{version}.db"
+    script = (Path(__file__).parent / "data" / f"v{version}.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(script)
@@ -80,6 +88,7 @@ def test_what_version_1_held_is_there_after_the_migration_and_goes_its_way(old: 
     assert occupied == table(
         old, "SELECT routing_domain_id, start, last, kind, holder_id, name, until FROM occupied ORDER BY 1, 2"
     )
+    assert {row[0] for row in table(old, "SELECT last_kind FROM occupied WHERE kind = 'quarantine'")} == {"subnet"}
     # From then on it is a ledger like any other: the clock, answers of nodes, reservations.
     last = before["event"][-1][1] / 1000
     with Ledger(old, clock=lambda: last + 1) as ledger:
@@ -116,27 +125,69 @@ class _Mortal:
         return self._connection.execute(sql)
 
 
-def _die_migrating(path: Path, number: int) -> None:
+def _die_migrating(path: Path, number: int, last: bool) -> None:
     with Ledger(path, any_version=True) as ledger:
         store: Any = ledger.store
         store._connection = _Mortal(store._connection, number)
-        if number == STEPS:
+        if last:
             # After the last statement, before the commit.
             ending = store._execute
             store._execute = lambda sql: os.kill(os.getpid(), signal.SIGKILL) if sql == "COMMIT" else ending(sql)
         migrate_ledger(ledger)
 
 
-@pytest.mark.parametrize("number", range(STEPS + 1))
-def test_a_migration_that_is_killed_leaves_a_whole_ledger_of_version_1(old: Path, number: int) -> None:
-    before = content(old)
-    process = FORK.Process(target=_die_migrating, args=(old, number))
+@pytest.mark.parametrize(
+    ("version", "number"), [(version, number) for version in STEPS for number in range(STEPS[version] + 1)]
+)
+def test_a_migration_that_is_killed_leaves_a_whole_ledger_of_the_old_version(
+    tmp_path: Path, version: int, number: int
+) -> None:
+    path = written(tmp_path, version)
+    before = content(path)
+    process = FORK.Process(target=_die_migrating, args=(path, number, number == STEPS[version]))
     process.start()
     process.join(60)
     assert process.exitcode == -signal.SIGKILL
-    assert content(old) == before
-    with Ledger(old, any_version=True) as ledger:
-        assert migrate_ledger(ledger) == (1, sqlite_schema.SCHEMA_VERSION)
+    assert content(path) == before
+    with Ledger(path, any_version=True) as ledger:
+        assert migrate_ledger(ledger) == (version, sqlite_schema.SCHEMA_VERSION)
+        assert verify_ledger(ledger) == []
+
+
+def test_what_version_2_held_is_there_after_the_migration_and_goes_its_way(tmp_path: Path) -> None:
+    path = written(tmp_path, 2)
+    names = ("pool", "pool_prefix", "free_block", "subnet", "reserved", "instance", "floor", "node", "event", "meta")
+    before = {name: table(path, f"SELECT * FROM {name}") for name in names}
+    with Ledger(path, any_version=True) as ledger:
+        assert migrate_ledger(ledger) == (2, sqlite_schema.SCHEMA_VERSION)
+    assert {name: table(path, f"SELECT * FROM {name}") for name in names} == before
+    # By the audit trail, where it tells: both a subnet and an instance of two of these names had gone.
+    assert table(
+        path,
+        "SELECT pool.name, occupied.name, last_kind FROM occupied JOIN pool ON pool.id = pool_id "
+        "WHERE occupied.kind = 'quarantine' ORDER BY 1, 2",
+    ) == [
+        ("pro", "both", None),
+        ("pro", "fleeting", "instance"),
+        ("pro", "gone", "subnet"),
+        ("pro", "twice", None),
+        ("red", "twice", None),
+        ("sha", "w4", "instance"),
+    ]
+    last = before["event"][-1][1] / 1000
+    with Ledger(path, clock=lambda: last + 200) as ledger:
+        assert verify_ledger(ledger) == []
+        with ledger.transaction("test") as transaction:
+            # It rests in a prefix of its reservation, and gets that again; the name of a subnet gets it nothing.
+            back = create(transaction, InstanceRequest("w4", "web"))
+            other = create(transaction, InstanceRequest("both", "batch"))
+        assert (back.moved.after or {})["cidr"] == "10.1.0.3/32"
+        assert (other.moved.after or {})["cidr"] != "10.0.0.32/32"
+        with ledger.transaction("test") as transaction:
+            item = {"name": "soon", "workload": "web", "instances": 9, "expires_at": "2090-01-01T00:00:00Z"}
+            (made,) = reserve(transaction, read_reservations([item]))
+            # The one of that name was over when the ledger was migrated.
+            assert made.before is None
         assert verify_ledger(ledger) == []
 
 

@@ -130,3 +130,20 @@ def test_a_reservation_that_ended_serves_nobody_however_many_ended_with_it(desk:
             late = create(transaction, InstanceRequest(name, f"w{number:04}"))
             assert transaction.reservation_named(f"w{number:04}") is not None
         assert (late.instance.source, late.missed) == ("dynamic", "none: nothing is reserved for this workload")
+
+
+def test_whoever_meets_the_end_of_a_reservation_pays_the_same_however_large_it_was(tmp_path: Path) -> None:
+    taken = []
+    for size in (SMALL, LARGE):
+        desk = Desk(tmp_path / f"{size}.db")
+        desk.pool("s", "10.192.0.0/16", kind="shadow")
+        names = [f"old-{number}" for number in range(size)]
+        desk.reserve(
+            {"workload": "old", "instances": size, "ends": 60, "node": "fe1", "instance_names": names},
+            {"workload": "web", "instances": 5, "ends": 3600},
+        )
+        desk.create("web-0")
+        desk.seconds += 61
+        taken.append(steps(desk, lambda desk=desk: desk.create("web-1")))  # type: ignore[misc]
+        desk.close()
+    assert taken[1] < 1.1 * taken[0]

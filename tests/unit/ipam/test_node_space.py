@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.adopt import adopt
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.portable import import_ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import Conflict
 
 from .desk import Desk
@@ -104,3 +106,79 @@ def test_a_shadow_pool_that_grows_over_what_its_nodes_carry(domains: Desk) -> No
     with pytest.raises(Conflict) as error:
         domains.declare({"name": "d1-s", "prefixes": ["10.0.0.0/28", "10.1.0.0/28"]})
     refused(error, "pools[0].prefixes", "'subnet'")
+
+
+_TIMES = {"starts_at": "2027-01-01T00:00:00Z", "expires_at": "2030-01-01T00:00:00Z"}
+_PREFIX = {"ordinal": 0, "cidr": "10.0.0.3/32", "pool": "d2-s"}
+_INSTANCE = {"name": "i", "workload": "w", "node": "fe1", "interface": "tap"}
+
+
+@pytest.mark.parametrize(
+    ("section", "item", "option"),
+    [
+        ("subnets", {"name": "b", "cidr": "10.1.0.8/29", "pool": "d2-p", "node": "fe1"}, "node"),
+        ("instances", {**_INSTANCE, "cidr": "10.1.0.9/32", "pool": "d2-p"}, "node"),
+        ("instances", {**_INSTANCE, "cidr": "10.0.0.9/32", "pool": "d2-s", "source": "shadow"}, "node"),
+        ("instances", {**_INSTANCE, "cidr": "10.1.0.9/32", "pool": "d2-p", "node": "fe2", "leaving": "fe1"}, "leaving"),
+        ("floors", {"pool": "d2-s", "node": "fe1"}, "node"),
+        (
+            "reservations",
+            {"name": "r", "workload": "w", "instances": 1, "node": "fe1", **_TIMES, "prefixes": [_PREFIX]},
+            "node",
+        ),
+    ],
+)
+def test_an_import_is_refused_as_every_other_way_is(
+    domains: Desk, section: str, item: dict[str, Any], option: str
+) -> None:
+    domains.reserve(reserved("d1", node="fe1"))
+    domains.get("a", 28, node="fe1", pools=["d1-p"])
+    before = domains.content()
+    with pytest.raises(Conflict) as error, domains.ledger.transaction("test") as transaction:
+        import_ledger(transaction, {"format": 2, section: [item]})
+    assert error.value.parameter == f"content.{section}[0].{option}"
+    assert "fe1 carries " in str(error.value)
+    assert domains.content() == before
+    for key in ("node", "leaving"):
+        if item.get(key) == "fe1":
+            item = {**item, key: "fe3"}
+    with domains.ledger.transaction("test") as transaction:
+        assert import_ledger(transaction, {"format": 2, section: [item]})[section] == 1
+
+
+def test_adoption_leaves_alone_what_the_node_cannot_carry_beside_the_rest(domains: Desk) -> None:
+    domains.remove_pools("d1-p")
+    domains.pool("d1-p", "10.2.0.0/28", routing_domain="d1")
+    domains.reserve(reserved("d1", node="fe1"))
+    domains.pool("d3-s", "10.0.0.0/12", kind="shadow", routing_domain="d3")
+    config = {
+        "interfaces": [{"name": "sn7", "type": "bridge", "description": "b", "addresses": ["10.0.0.1/27"]}],
+        "routes": [
+            {"prefix": "10.0.0.0/28", "type": "blackhole"},
+            {"prefix": "10.0.0.0/12", "type": "blackhole"},
+            {"prefix": "10.0.0.0/26", "interface": "tap1"},
+            {"prefix": "10.1.0.4/32", "interface": "tap2"},
+        ],
+    }
+    with domains.ledger.transaction("test") as transaction:
+        done = {one["cidr"]: one for one in adopt(transaction, "fe1", config)}
+    assert {cidr: one["adopted"] for cidr, one in done.items()} == {
+        "10.0.0.0/27": False,
+        "10.0.0.0/12": False,
+        "10.0.0.0/26": False,
+        "10.1.0.4/32": True,
+    }
+    assert {one["reason"] for one in done.values() if not one["adopted"]} == {
+        f"fe1 carries 10.0.0.0/28 of shadow pool d1-s in another routing domain, which overlaps 10.0.0.0/{length}."
+        for length in (26, 27, 12)
+    }
+    assert domains.rows("SELECT name FROM floor JOIN pool ON pool.id = pool_id") == [("d1-s",)]
+
+
+def test_adoption_takes_the_pool_that_the_node_can_carry(domains: Desk) -> None:
+    domains.reserve(reserved("d2", node="fe1"))
+    with domains.ledger.transaction("test") as transaction:
+        (done,) = adopt(transaction, "fe1", {"routes": [{"prefix": "10.0.0.9/32", "interface": "tap9"}]})
+    assert done["adopted"]
+    # Pool d1-s, which is the first, has that prefix too.
+    assert domains.rows("SELECT pool.name FROM instance JOIN pool ON pool.id = pool_id") == [("d2-s",)]

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from datetime import date
 from typing import Any
 
 import pytest
@@ -16,9 +18,11 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.parsing import
     parse_address,
     parse_excluded,
     parse_prefix,
+    parse_time,
 )
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.requests import read_keys, read_requests
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.addresses import format_block, split_range
+from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.rows import format_time
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import InvalidInput
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.pool import FAMILY_BITS, Block
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.units import (
@@ -357,3 +361,26 @@ def test_the_family_follows_from_what_is_asked(options: dict[str, Any], family: 
 def test_a_release_names_one_subnet_by_name_or_id(item: Any) -> None:
     with pytest.raises(InvalidInput, match=r"^requests\[0\]"):
         read_keys([item])
+
+
+@pytest.mark.parametrize("text", ["9999-12-31T00:00:00Z", "9999-12-31T23:59:59Z", "1970-01-01T00:00:00Z"])
+def test_a_time_as_far_away_as_it_can_be_shown_is_taken(text: str) -> None:
+    assert format_time(parse_time(text, "t")) == text.replace("Z", ".000Z")
+
+
+@pytest.mark.parametrize(
+    ("value", "reason"),
+    [
+        ("9999-12-31", "has no zone"),
+        (date(9999, 12, 31), "is a day, and no time"),
+        ("9999-12-31T23:59:59-01:00", "is outside the years from 1970 to 9999"),
+        ("9999-12-31T23:59:59.9999Z", "is outside the years from 1970 to 9999"),
+        ("1969-12-31T23:59:59Z", "is outside the years from 1970 to 9999"),
+        ("0001-01-01T00:00:00+05:00", "is outside the years from 1970 to 9999"),
+        ("99999-12-31T00:00:00Z", "is not a time"),
+        ("soon", "is not a time"),
+    ],
+)
+def test_a_time_that_is_refused_says_why(value: Any, reason: str) -> None:
+    with pytest.raises(InvalidInput, match=f"^t: '{re.escape(str(value))}' {reason}"):
+        parse_time(value, "t")

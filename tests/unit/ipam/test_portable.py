@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.adopt import adopt
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.history import list_events, parse_time, state_at
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.history import list_events, state_at
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.parsing import parse_time
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.portable import export_ledger, import_ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.profiles import declare_profiles
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import Conflict, InvalidInput, ShadownetError

@@ -313,7 +313,7 @@ def test_it_grows_into_several_pools_when_none_has_the_room(desk: Desk) -> None:
         desk.reserve(web(13))
     assert dict(caught.value.pools) == {
         "one": "workload_cap: workload web holds 3 of 8 addresses, and 2 more would be over 50 %",
-        "two": "no room: of 1 prefixes of /32, 0 are free in it",
+        "two": "size: no room for another /32",
     }
     assert len(desk.reserve(web(12))[0].after["prefixes"]) == 12
 
@@ -330,7 +330,10 @@ def test_other_pools_than_those_that_it_lies_in_are_refused(desk: Desk) -> None:
 def test_a_prefix_as_long_as_one_of_the_pools_own_is_not_taken_whole(desk: Desk) -> None:
     desk.pool("s", "10.200.0.0/30", "10.200.0.8/32", kind="shadow", strategy="best_fit")
     assert cidrs(desk.reserve(web(1))[0]) == ["10.200.0.0/32"]
-    with pytest.raises(AllocationRefused, match="of 4 prefixes of /32, 3 are free in it"):
+    with pytest.raises(
+        AllocationRefused,
+        match=r"size: room for 3 of the 4 prefixes of /32 that are still needed.*it has 1, asked are 5",
+    ):
         desk.reserve(web(5))
     with pytest.raises(Conflict, match=r"10\.200\.0\.0/32 of reservation 'web' would be a whole prefix"):
         desk.pool("s", "10.200.0.0/32", "10.200.0.8/32")
