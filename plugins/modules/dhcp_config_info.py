@@ -23,6 +23,7 @@ options:
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
+  - shadownet.ipam.ledger.assume
 seealso:
   - module: shadownet.ipam.dhcp_lease
 """
@@ -71,7 +72,15 @@ ARGUMENTS = {
     "argument_spec": {
         "ledger": {"type": "path"},
         "actor": {"type": "str"},
-        "pools": {"type": "list", "elements": "str", "default": []},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "security_profiles": {"type": "list", "elements": "dict"},
+                "pools": {"type": "list", "elements": "dict"},
+                "requests": {"type": "list", "elements": "dict"},
+                "released": {"type": "list", "elements": "dict"},
+                "ended": {"type": "list", "elements": "str"},
+                "pools": {"type": "list", "elements": "str", "default": []},
     },
 }
 
