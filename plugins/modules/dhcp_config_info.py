@@ -80,7 +80,14 @@ ARGUMENTS = {
                 "requests": {"type": "list", "elements": "dict"},
                 "released": {"type": "list", "elements": "dict"},
                 "ended": {"type": "list", "elements": "str"},
-                "pools": {"type": "list", "elements": "str", "default": []},
+                "reservations": {"type": "list", "elements": "dict"},
+                "instances": {"type": "list", "elements": "dict"},
+                "deleted": {"type": "list", "elements": "dict"},
+                "refused": {"type": "list", "elements": "dict"},
+                "confirmed": {"type": "list", "elements": "str"},
+            },
+        },
+        "pools": {"type": "list", "elements": "str", "default": []},
     },
 }
 

@@ -402,6 +402,8 @@ def test_shrinking_keeps_the_prefix_of_a_name_and_the_difference_is_told(shadow:
         "instances": {"before": 4, "after": 2},
         "added": [],
         "removed": ["10.200.0.1/32", "10.200.0.2/32"],
+        "kept": [],
+        "node": None,
         "options": {"confidence": {"before": None, "after": 0.5}, "instances": {"before": 4, "after": 2}},
         "renamed": 1,
     }
