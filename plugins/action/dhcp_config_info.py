@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.dhcp import guarded_prefixes, leased_instances
 from ..module_utils.ledger.ledger import Ledger
 from ..modules.dhcp_config_info import ARGUMENTS
-from ..plugin_utils.ledger_action import LedgerAction
+from ..plugin_utils.ledger_action import LedgerAction, assumed
 
 
 class ActionModule(LedgerAction):
@@ -17,7 +18,10 @@ class ActionModule(LedgerAction):
     ARGUMENTS = ARGUMENTS
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
-        with ledger.snapshot() as transaction:
+        foreseen = assumed(options, check)
+        with ledger.transaction(actor, check=True) if foreseen else ledger.snapshot() as transaction:
+            if foreseen:
+                assume(transaction, options["assume"])
             items = leased_instances(transaction)
             return {
                 "changed": False,

@@ -34,7 +34,9 @@ class ActionModule(LedgerAction):
                 found = reserve(transaction, read_reservations(items), others=_OTHERS[state])
             warnings = clock_warnings(transaction.clock_behind)
             shown = [item.after for item in found if item.after is not None]
-            nodes = sorted({*transaction.revised_nodes(), *_behind(transaction, shown)})
+            # What ended earlier is not known by name any more, but its node may carry it yet.
+            known = _behind(transaction, shown if state == "present" else None)
+            nodes = sorted({*transaction.revised_nodes(), *known})
         changes = [change for item in found if (change := item.difference()) is not None]
         over = [item.name for item in found if item.over]
         if over:
@@ -44,16 +46,19 @@ class ActionModule(LedgerAction):
             "reservations": shown,
             "changes": changes,
             "over": over,
+            "unknown": [item.name for item in found if item.before is None and item.after is None and not item.over],
             "nodes": nodes,
             "diff": changes_diff([_diff(item) for item in found]),
             "warnings": warnings,
         }
 
 
-def _behind(transaction: Transaction, shown: list[dict[str, Any]]) -> set[str]:
-    """Nodes of these reservations that do not carry their newest revision: an earlier push failed or never came."""
+def _behind(transaction: Transaction, shown: list[dict[str, Any]] | None) -> set[str]:
+    """Nodes of these reservations, or all nodes, that do not carry their newest revision: an earlier push failed or
+    never came."""
     known = transaction.nodes()
-    return {one["node"] for one in shown if one["node"] in known and not known[one["node"]].in_sync}
+    asked = known if shown is None else {one["node"] for one in shown if one["node"] in known}
+    return {node for node in asked if not known[node].in_sync}
 
 
 def _diff(item: Outcome) -> dict[str, Any]:

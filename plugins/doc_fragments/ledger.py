@@ -43,7 +43,7 @@ attributes:
 options:
   assume:
     description:
-      - What the tasks before this one declare, allocate and release. In check mode those keep nothing, so that without
+      - What the tasks before this one declare, allocate, release and push. In check mode those keep nothing, so that without
         this the present task could not know of it. Outside of check mode it has no effect.
     type: dict
     suboptions:
@@ -63,6 +63,10 @@ options:
         description: Names or ids of subnets that are released, as M(shadownet.ipam.subnet) takes them.
         type: list
         elements: dict
+      ended:
+        description: Names of reservations that end.
+        type: list
+        elements: str
       reservations:
         description: Reservations, as M(shadownet.ipam.reservation) takes them.
         type: list
@@ -75,4 +79,13 @@ options:
         description: Instances that were deleted, by name, as M(shadownet.ipam.instance) takes them.
         type: list
         elements: dict
+      refused:
+        description: Routes that nodes would refuse, each with C(node), C(routes) and C(reason), as
+          M(shadownet.ipam.node_result) takes them.
+        type: list
+        elements: dict
+      confirmed:
+        description: Nodes that would take everything else.
+        type: list
+        elements: str
 """

@@ -23,6 +23,7 @@ options:
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
+  - shadownet.ipam.ledger.assume
 seealso:
   - module: shadownet.ipam.dhcp_lease
 """
@@ -71,6 +72,21 @@ ARGUMENTS = {
     "argument_spec": {
         "ledger": {"type": "path"},
         "actor": {"type": "str"},
+        "assume": {
+            "type": "dict",
+            "options": {
+                "security_profiles": {"type": "list", "elements": "dict"},
+                "pools": {"type": "list", "elements": "dict"},
+                "requests": {"type": "list", "elements": "dict"},
+                "released": {"type": "list", "elements": "dict"},
+                "ended": {"type": "list", "elements": "str"},
+                "reservations": {"type": "list", "elements": "dict"},
+                "instances": {"type": "list", "elements": "dict"},
+                "deleted": {"type": "list", "elements": "dict"},
+                "refused": {"type": "list", "elements": "dict"},
+                "confirmed": {"type": "list", "elements": "str"},
+            },
+        },
         "pools": {"type": "list", "elements": "str", "default": []},
     },
 }

@@ -247,7 +247,8 @@ options:
       - V(replaced) makes each interface, access list and destination prefix that is named exactly as given.
       - V(overridden) makes everything of ours exactly as given and removes the rest of ours.
       - V(deleted) removes the interfaces, routes and access lists that are named, or everything of ours when
-        O(config) is empty or not given.
+        O(config) is empty or not given. Of an interface that is not ours it removes the addresses and access lists that
+        are named with it, or all of ours there when none is.
       - V(gathered) only reads what is ours on the node.
       - V(rendered) only says in words what a push of O(config) to an empty node would do, and contacts nothing.
         With O(transport=netconf) the words are the payload of the edit.

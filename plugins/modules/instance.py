@@ -139,6 +139,13 @@ options:
     type: str
     choices: [present, absent]
     default: present
+  taken:
+    description:
+      - Instances as RV(former) of this task in check mode returned them, whose addresses have been taken back there since.
+      - Where an instance has its address in another place by now, because somebody else created or moved it meanwhile,
+        the task fails and changes nothing. Not looked at when not given.
+    type: list
+    elements: dict
 extends_documentation_fragment:
   - shadownet.ipam.ledger
   - shadownet.ipam.ledger.attributes
@@ -202,6 +209,24 @@ before:
   returned: success
   type: list
   elements: dict
+former:
+  description:
+    - Instances as they were before, where with this task they lose their address by O(assign), or have it by another way
+      or in another place. Take it back there before the ledger forgets that place, which only check mode of this task
+      tells in time.
+  returned: success
+  type: list
+  elements: dict
+retried:
+  description: Names of instances that their node had refused and shall try again, and of which nothing else changed.
+  returned: success
+  type: list
+  elements: str
+changed_instances:
+  description: Names of the instances that this task changed.
+  returned: success
+  type: list
+  elements: str
 leaving:
   description: Nodes that instances moved away from. Push to these before RV(nodes), which wait for them.
   returned: success
@@ -231,9 +256,12 @@ ARGUMENTS = {
                 "pools": {"type": "list", "elements": "dict"},
                 "requests": {"type": "list", "elements": "dict"},
                 "released": {"type": "list", "elements": "dict"},
+                "ended": {"type": "list", "elements": "str"},
                 "reservations": {"type": "list", "elements": "dict"},
                 "instances": {"type": "list", "elements": "dict"},
                 "deleted": {"type": "list", "elements": "dict"},
+                "refused": {"type": "list", "elements": "dict"},
+                "confirmed": {"type": "list", "elements": "str"},
             },
         },
         "name": {"type": "str"},
@@ -275,6 +303,7 @@ ARGUMENTS = {
             },
         },
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+        "taken": {"type": "list", "elements": "dict"},
     },
     "mutually_exclusive": [("name", "instances")],
     "required_one_of": [("name", "instances")],

@@ -160,6 +160,12 @@ pools:
       workload_cap: null
       routing_domain: default
       dns_servers: []
+nodes:
+  description: Front-end nodes to push to. The prefixes of a shadow pool are routes there, and changed with this task or
+    are not carried yet.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -189,6 +189,8 @@ changes:
     instances: {description: C(before) and C(after)., type: dict}
     added: {description: 'What it got, as the fewest prefixes.', type: list, elements: str}
     removed: {description: 'What it lost, as the fewest prefixes.', type: list, elements: str}
+    kept: {description: 'What of that instances keep until they are gone, or rests after one.', type: list, elements: str}
+    node: {description: Its node., type: str}
     renamed: {description: Number of prefixes that are now predicted for another name., type: int}
     options: {description: 'Other options that changed, each with C(before) and C(after).', type: dict}
 over:
@@ -196,9 +198,15 @@ over:
   returned: success
   type: list
   elements: str
+unknown:
+  description: With O(state=absent), names of which there is no reservation.
+  returned: success
+  type: list
+  elements: str
 nodes:
   description: Front-end nodes to push to. Their configuration changed with this task, or they do not carry yet what an
-    earlier one changed.
+    earlier one changed. Unless O(state=present), these are all nodes that lag behind, because what ended is not known by
+    name any more.
   returned: success
   type: list
   elements: str
@@ -217,9 +225,12 @@ ARGUMENTS = {
                 "pools": {"type": "list", "elements": "dict"},
                 "requests": {"type": "list", "elements": "dict"},
                 "released": {"type": "list", "elements": "dict"},
+                "ended": {"type": "list", "elements": "str"},
                 "reservations": {"type": "list", "elements": "dict"},
                 "instances": {"type": "list", "elements": "dict"},
                 "deleted": {"type": "list", "elements": "dict"},
+                "refused": {"type": "list", "elements": "dict"},
+                "confirmed": {"type": "list", "elements": "str"},
             },
         },
         "reservations": {

@@ -191,9 +191,12 @@ ARGUMENTS = {
                 "pools": {"type": "list", "elements": "dict"},
                 "requests": {"type": "list", "elements": "dict"},
                 "released": {"type": "list", "elements": "dict"},
+                "ended": {"type": "list", "elements": "str"},
                 "reservations": {"type": "list", "elements": "dict"},
                 "instances": {"type": "list", "elements": "dict"},
                 "deleted": {"type": "list", "elements": "dict"},
+                "refused": {"type": "list", "elements": "dict"},
+                "confirmed": {"type": "list", "elements": "str"},
             },
         },
         "requests": {

@@ -212,7 +212,7 @@ def _route_gone(route: Route) -> Change:
     return Change("remove", "route", route_key(route), before=route_plain(route))
 
 
-def _serves(have: Route, want: Route) -> bool:
+def serves(have: Route, want: Route) -> bool:
     """Whether a route that the node has is the wanted one; the node names the interface that it resolved."""
     return (
         have.next_hop == want.next_hop
@@ -236,7 +236,7 @@ def _routes(have: Iterable[Route], want: Iterable[Route], gone: set[str]) -> tup
         old = standing.pop((route.prefix, route.metric), None)
         if old is None:
             come.append(Change("add", "route", route_key(route), after=route_plain(route)))
-        elif len(old) != 1 or old[0].interface in gone or not _serves(old[0], route):
+        elif len(old) != 1 or old[0].interface in gone or not serves(old[0], route):
             _replace_route(old, route, gone, out, come)
     for left in standing.values():
         out += [_route_gone(one) for one in left]
@@ -245,7 +245,7 @@ def _routes(have: Iterable[Route], want: Iterable[Route], gone: set[str]) -> tup
 
 def _replace_route(old: list[Route], route: Route, gone: set[str], out: list[Change], come: list[Change]) -> None:
     """Leaves of ``old`` at most one route that serves; what goes with its interface anyway is an add, not a change."""
-    good = next((one for one in old if one.interface not in gone and _serves(one, route)), None)
+    good = next((one for one in old if one.interface not in gone and serves(one, route)), None)
     rest = [one for one in old if one is not good]
     replaced = None if good else next((one for one in rest if one.interface not in gone), None)
     out += [_route_gone(one) for one in rest if one is not replaced]

@@ -9,6 +9,7 @@ from typing import Any
 from ..model.errors import InvalidInput
 from ..model.node_config import ACTIONS, INTERFACE_TYPES, MACVLAN_MODES, ROUTE_TYPES, NodeConfig
 from .diff import diff
+from .foreseen import managed
 from .push import push
 from .registry import TRANSPORTS
 from .transport import Mark, Transport
@@ -119,7 +120,7 @@ def run(transport: Transport, options: Mapping[str, Any], check_mode: bool) -> d
         "drift": result.drift,
         **_marked(result.mark),
         "superseded": result.superseded,
-        "diff": {"before": yaml_text(before), "after": yaml_text(after)},
+        "diff": {side: yaml_text(managed(config, desired)) for side, config in (("before", before), ("after", after))},
     }
 
 

@@ -14,6 +14,7 @@ from .change import Change
 from .check import check
 from .diff import transition
 from .drift import from_changes
+from .foreseen import foreseen
 from .route_order import may_bear
 from .target import target
 from .transport import AGENT, Foreign, Mark, Overtaken, Transport
@@ -114,7 +115,7 @@ def _push(
             found.drift = from_changes(changes, current.foreign)
             raise
         if check_mode:
-            after = wanted if changes else current.config
+            after = foreseen(current.config, wanted) if changes else current.config
             return PushResult(current.config, after, tuple(changes), bool(changes), current.foreign, current.mark)
         # Kept before the changes or with them, so that whatever happens an older push cannot undo them.
         kept = mark is not None and mark != current.mark and transport.keep_mark(mark, coming=bool(changes))

@@ -93,13 +93,29 @@ def _replaced(current: NodeConfig, desired: NodeConfig) -> NodeConfig:
 
 
 def _without(current: NodeConfig, named: NodeConfig) -> NodeConfig:
-    interfaces = {item.name for item in named.interfaces}
+    interfaces = _by_name(named)
     routes = {(route.prefix, route.metric) for route in named.routes}
     lists = {acl.name for acl in named.access_lists}
     return NodeConfig(
-        tuple(item for item in current.interfaces if item.name not in interfaces),
+        tuple(left for item in current.interfaces if (left := _left(item, interfaces.get(item.name))) is not None),
         tuple(route for route in current.routes if (route.prefix, route.metric) not in routes),
         tuple(acl for acl in current.access_lists if acl.name not in lists),
+    )
+
+
+def _left(have: Interface, named: Interface | None) -> Interface | None:
+    """What is left of an interface. Of one that is not ours only what is named with it goes: an instance with two
+    addresses keeps the other one."""
+    if named is None:
+        return have
+    some = named.addresses or named.ingress or named.egress
+    if have.type is not None or named.type is not None or not some:
+        return None
+    return replace(
+        have,
+        addresses=tuple(one for one in have.addresses if one not in named.addresses),
+        ingress=tuple(one for one in have.ingress if one not in named.ingress),
+        egress=tuple(one for one in have.egress if one not in named.egress),
     )
 
 

@@ -120,7 +120,9 @@ def _keep(transaction: Transaction, item: Instance, request: InstanceRequest) ->
     item.node, item.interface, item.next_hop = request.node, request.interface, request.next_hop
     _set_way(item, request)
     if not item.wanted or item.status == ERROR or (item.node, item.interface, item.next_hop) != place:
-        item.wanted, item.reason = True, None
+        again = item.wanted and (item.node, item.interface, item.next_hop) == place
+        # Until its node has tried again, what it said last time is the newest that is known.
+        item.wanted, item.reason = True, item.reason if again else None
         now = item.node if item.routed else None
         if carrier is not None and carrier != now:
             # It must give the route up before the new node gets it: never two.

@@ -43,6 +43,12 @@ def reserve(
         LedgerHeld: the ledger was restored and not yet reconciled.
     """
     refuse_held(transaction)
+    if not requests and others == SAME_WORKLOADS:
+        raise InvalidInput(
+            "is empty: it names no workload whose reservations it could replace.",
+            parameter="reservations",
+            fix="Give the whole forecast of each workload. To end reservations, name them with state=absent.",
+        )
     if not requests and others != NOTHING:
         raise InvalidInput(
             "is empty, and every reservation would end.",

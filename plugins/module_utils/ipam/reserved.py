@@ -35,8 +35,8 @@ class Outcome(NamedTuple):
         return self.before != self.after
 
     def difference(self) -> dict[str, Any] | None:
-        """What the call changed, None if nothing: ``added`` and ``removed`` prefixes as the fewest blocks, and
-        ``options`` with their values before and after."""
+        """What the call changed, None if nothing: ``added`` and ``removed`` prefixes as the fewest blocks,
+        what of the latter instances ``kept``, and ``options`` with their values before and after."""
         if not self.changed:
             return None
         before, after = self.before or {}, self.after or {}
@@ -46,9 +46,11 @@ class Outcome(NamedTuple):
         return {
             "name": self.name,
             "change": "made" if self.before is None else "ended" if self.after is None else "changed",
+            "node": (self.after or before)["node"],
             "instances": {"before": before.get("instances", 0), "after": after.get("instances", 0)},
             "added": _merged(after, new - old),
             "removed": _merged(before, old - new),
+            "kept": _merged(before, _used(before) - new),
             "options": {
                 key: {"before": before[key], "after": after[key]}
                 for key in sorted(after)
@@ -56,6 +58,11 @@ class Outcome(NamedTuple):
             },
             "renamed": sum(name != names[1][cidr] for cidr, name in names[0].items() if cidr in names[1]),
         }
+
+
+def _used(side: dict[str, Any]) -> set[str]:
+    """Prefixes of a shown reservation that instances have, or that rest after one."""
+    return {one["cidr"] for one in side.get("prefixes", ()) if one["state"] != RESERVED}
 
 
 def _merged(side: dict[str, Any], cidrs: set[str]) -> list[str]:

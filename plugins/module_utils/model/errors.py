@@ -15,6 +15,7 @@
     │   ├── LedgerBusy        another writer held it longer than the time-out
     │   └── LedgerHeld        restored from a backup and not yet reconciled
     ├── NodeError             a front-end node refused; ``node_said`` has its own words
+    │   ├── NamespaceGone     there is no network namespace of that name or path
     │   └── RollbackFailed    and the way back failed too: the node is in between
     └── DhcpError             a DHCP server refused or does not answer; ``server_said`` has its own words
 
@@ -144,6 +145,10 @@ class NodeError(ShadownetError):
     def details(self) -> dict[str, Any]:
         found = {**super().details(), "node_said": self.node_said, "change": self.change}
         return {key: value for key, value in found.items() if value is not None}
+
+
+class NamespaceGone(NodeError):
+    """There is no network namespace of that name or path, and so nothing of ours in it."""
 
 
 class RollbackFailed(NodeError):

@@ -9,7 +9,7 @@ from typing import Any
 from ..frontend.change import Change
 from ..frontend.netlink.transport import NetlinkTransport
 from ..frontend.transport import Transport
-from ..model.errors import InvalidInput, NodeError
+from ..model.errors import InvalidInput, NamespaceGone, NodeError
 from ..model.node_config import Route
 
 _TRIES = 5
@@ -37,13 +37,16 @@ class NetlinkAssigner:
         self._apply(instance, address, routes, present=True)
 
     def take(self, instance: Mapping[str, Any]) -> None:
-        """See ``Assigner.take``: with its namespace or its interface, the address is gone."""
+        """See ``Assigner.take``: with its namespace or its interface, the address is gone.
+
+        Raises:
+            NodeError: the namespace is there, or may be, and cannot be entered; or its kernel refused.
+        """
         address, routes = _wanted(instance)
         try:
             self._apply(instance, address, routes, present=False)
-        except NodeError as error:
-            if error.parameter != "netns":
-                raise
+        except NamespaceGone:
+            return
 
     def close(self) -> None:
         """Keeps nothing open: instances come and go, and sockets would keep their namespaces alive."""

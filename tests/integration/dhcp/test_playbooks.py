@@ -130,3 +130,35 @@ def test_an_address_whose_lease_cannot_be_taken_back_stays_the_ledgers(link: Lin
     run = site.run("instance_deleted", shadownet_instances=names).ok()
     assert [one["name"] for one in run.task("Delete the instances")["instances"]] == ["web-1"]
     assert site.leases() == {}
+
+
+def test_a_check_foresees_guards_and_leases(link: Link, ansible: Ansible) -> None:
+    link.start([subnet("10.80.0.0-10.80.1.20")])
+    site = Site(link, ansible)
+    there = [one.address for one in link.server.leases()]
+    guards = "Keep the ledger's addresses from others"
+    check = site.run("reserve", "--check", "--diff").ok()
+    assert [one.address for one in link.server.leases()] == there
+    done = site.run("reserve").ok()
+    assert check.task(guards)["guarded"] == done.task(guards)["guarded"] != []
+    way = {"workload": "web", "node": "fe1", "interface": "lan0", "assign": "dhcp"}
+    instances = [{"name": "web-1", "mac": link.mac(), **way}]
+    check = site.run("instance_created", "--check", shadownet_instances=instances).ok()
+    assert site.leases() == {}
+    done = site.run("instance_created", shadownet_instances=instances).ok()
+    leases = [run.task("By DHCP", "fe1")["changes"] for run in (check, done)]
+    assert leases[0] == leases[1] != []
+
+    # Another card: its former lease is taken back first, and becomes the new one's.
+    other = [{**instances[0], "mac": "52:54:00:00:00:77"}]
+    site.run("instance_created", "--check", shadownet_instances=other).ok()
+    site.run("instance_created", shadownet_instances=other).ok()
+    (address,) = site.leases()
+    assert link.server.lease_of(address).mac == "52:54:00:00:00:77"
+    assert site.run("instance_created", shadownet_instances=other).ok().changed == 0
+    check = site.run("instance_deleted", "--check", shadownet_instances=other).ok()
+    assert check.changed > 0
+    assert site.leases() == {address: "web-1"}
+    grown = [POOLS[0], {**POOLS[1], "prefixes": [PROVIDER, "10.80.1.8/29"]}]
+    check = site.run("reserve", "--check", shadownet_pools=grown).ok()
+    assert check.task(guards)["guarded"] == ["10.80.1.8-10.80.1.15"]

@@ -235,7 +235,7 @@ def test_an_unknown_transport_or_namespace(node: Node) -> None:
     with pytest.raises(InvalidInput, match="transport: 'carrier pigeon' is not known"):
         open_transport("carrier pigeon")
     assert next(iter(TRANSPORTS)) == "netlink"
-    with pytest.raises(NodeError, match="netns: Network namespace no-such-namespace cannot be entered"):
+    with pytest.raises(NodeError, match="netns: There is no network namespace no-such-namespace"):
         open_transport("netlink", netns="no-such-namespace").read()
 
 

@@ -249,7 +249,8 @@ def test_what_a_node_refuses_is_set_aside_alone_until_it_is_created_again(shadow
     assert [route.interface for route in desired.config.routes] == [None, "tap2"]
     assert [one.instance.name for one in shadow.answer("fe1", desired.node.revision).instances] == ["web-2"]
     again = shadow.create("web-1", node="fe1", interface="tap1")
-    assert (again.instance.status, again.instance.reason) == ("pending", None)
+    # What it said is kept, so that the same words again are nothing new.
+    assert (again.instance.status, again.instance.reason) == ("pending", "no tap1")
     desired = shadow.desired("fe1")
     assert [route.interface for route in desired.config.routes] == [None, "tap1", "tap2"]
     shadow.answer("fe1", desired.node.revision, False, "unreachable")
@@ -380,6 +381,8 @@ def test_what_a_forecast_does_not_name_any_more_ends_where_that_is_asked_for(sha
     assert ("10.200.0.4/32", "instance") in shadow.occupied("s")
     with pytest.raises(InvalidInput, match="every reservation would end"):
         shadow.reserve(others="everything")
+    with pytest.raises(InvalidInput, match="names no workload whose reservations it could replace"):
+        shadow.reserve(others="workloads")
 
 
 def test_what_shrinks_makes_room_for_what_grows_in_the_same_call(desk: Desk) -> None:
@@ -402,6 +405,8 @@ def test_shrinking_keeps_the_prefix_of_a_name_and_the_difference_is_told(shadow:
         "instances": {"before": 4, "after": 2},
         "added": [],
         "removed": ["10.200.0.1/32", "10.200.0.2/32"],
+        "kept": [],
+        "node": None,
         "options": {"confidence": {"before": None, "after": 0.5}, "instances": {"before": 4, "after": 2}},
         "renamed": 1,
     }

@@ -21,7 +21,7 @@ try:
 except ImportError:  # named to the user by whoever opens a socket
     pyroute2_netns = None
 
-from ...model.errors import NodeError
+from ...model.errors import NamespaceGone, NodeError
 
 NETLINK_ROUTE = 0
 NETLINK_NETFILTER = 12
@@ -135,7 +135,8 @@ def in_namespace(netns: str | None, make: Callable[[], socket.socket]) -> socket
     socket and ends; the caller's threads never leave theirs.
 
     Raises:
-        NodeError: no such namespace, no permission, or pyroute2 is missing.
+        NamespaceGone: there is no such namespace.
+        NodeError: no permission, no namespace but something else, or pyroute2 is missing.
     """
     if netns is None:
         return make()
@@ -160,6 +161,8 @@ def in_namespace(netns: str | None, make: Callable[[], socket.socket]) -> socket
     thread.join()
     if failed or not made:
         said = str(failed[0]) if failed else "no answer"
+        if failed and failed[0].errno == errno.ENOENT:
+            raise NamespaceGone(f"There is no network namespace {netns}.", node_said=said, parameter="netns")
         raise NodeError(f"Network namespace {netns} cannot be entered.", node_said=said, parameter="netns")
     return made[0]
 
