@@ -199,8 +199,9 @@ def _dynamic(transaction: Transaction, request: InstanceRequest, missed: str) ->
     if not request.dynamic:
         raise AllocationRefused(
             f"no reservation serves instance '{request.name}' ({missed})",
-            pools=[],
+            pools=None,
             parameter=request.parameter,
+            fix="With fallback=none it gets no other address. Reserve more, or allow another fallback.",
         )
     place = f"{request.parameter}.pools"
     named = [named_pool(transaction, name, place) for name in request.pools]

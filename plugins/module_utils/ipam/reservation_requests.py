@@ -10,7 +10,7 @@ from typing import Any
 from ..model.errors import InvalidInput
 from ..model.pool import FAMILY_BITS
 from ..model.reservation import ReservationRequest
-from .parsing import FAMILIES, check_distinct, check_name, check_options, choice, integer, name_list
+from .parsing import FAMILIES, check_distinct, check_name, check_options, choice, given_options, integer, name_list
 
 OPTIONS = (
     "name",
@@ -104,7 +104,7 @@ def parse_time(value: Any, parameter: str) -> int:
 def read_reservation(data: Any, parameter: str) -> ReservationRequest:
     """Checks one reservation. Raises InvalidInput."""
     data = check_options(data, OPTIONS, parameter)
-    given = {key: value for key, value in data.items() if value is not None}
+    given = given_options(data)
     workload = check_name(given.get("workload"), f"{parameter}.workload")
     family, length = _size(given, parameter)
     if "expires_at" not in given:

@@ -23,7 +23,13 @@ They become ``fail_json``, an HTTP problem document or an exit code only at the 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+_PLACE = re.compile(r"(\w+)\[(\d+)\]")
+_KEYS = ("name", "instance", "workload", "address", "prefix", "id")
+"""What an item of a list goes by: the first of these that it has."""
 
 
 class ShadownetError(Exception):
@@ -37,10 +43,12 @@ class ShadownetError(Exception):
     Attributes:
         routes: where it is about routes of a node: their destination prefixes.
         drift: where a push met it before it changed anything: how the node differs from what is wanted.
+        changes: where a call could do only a part: what it changed.
     """
 
     routes: tuple[str, ...] = ()
     drift: list[dict[str, Any]] | None = None
+    changes: list[dict[str, Any]] | None = None
 
     def __init__(self, message: str, *, parameter: str | None = None, fix: str | None = None) -> None:
         super().__init__(message)
@@ -60,7 +68,28 @@ class ShadownetError(Exception):
             found["routes"] = list(self.routes)
         if self.drift is not None:
             found["drift"] = self.drift
+        if self.changes is not None:
+            found["changes"] = self.changes
         return found
+
+    def add(self, words: str) -> None:
+        """Says one thing more, at the end."""
+        self.fix = f"{self.fix} {words}" if self.fix else words
+
+    def name_item(self, given: Mapping[str, Any]) -> None:
+        """For an error at ``reservations[3].instances``: adds by what name that item goes, unless it says so already.
+
+        Args:
+            given: what the caller wrote; here the list ``reservations`` is in it.
+        """
+        place = _PLACE.match(self.parameter or "")
+        items = given.get(place[1]) if place else None
+        if place is None or not isinstance(items, Sequence) or int(place[2]) >= len(items):
+            return
+        item = items[int(place[2])]
+        name = next((item[key] for key in _KEYS if item.get(key)), None) if isinstance(item, Mapping) else None
+        if isinstance(name, (str, int)) and f"'{name}'" not in str(self):
+            self.add(f"({place[0]} is '{name}'.)")
 
 
 class InvalidInput(ShadownetError):
@@ -79,13 +108,20 @@ class AllocationRefused(ShadownetError):
     """No pool could serve the request.
 
     Args:
-        pools: for every pool considered, its name and why not, in the order tried.
+        pools: for every pool considered, its name and why not, in the order tried; None where none was to be.
     """
 
-    def __init__(self, message: str, *, pools: list[tuple[str, str]], parameter: str | None = None) -> None:
-        reasons = "; ".join(f"{name}: {why}" for name, why in pools) or "the ledger has no pool"
-        super().__init__(f"{message} ({reasons}).", parameter=parameter)
-        self.pools = pools
+    def __init__(
+        self,
+        message: str,
+        *,
+        pools: list[tuple[str, str]] | None,
+        parameter: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        reasons = "; ".join(f"{name}: {why}" for name, why in pools or ()) or "the ledger has no pool"
+        super().__init__(f"{message}." if pools is None else f"{message} ({reasons}).", parameter=parameter, fix=fix)
+        self.pools = pools or []
 
     def details(self) -> dict[str, Any]:
         return {**super().details(), "pools": [{"pool": name, "reason": why} for name, why in self.pools]}
