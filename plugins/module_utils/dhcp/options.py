@@ -11,12 +11,14 @@ from typing import Any
 from ..model.errors import InvalidInput
 from .compare import compare
 from .desk import Change
-from .guard import guard, read_prefixes, unguard, unguarded, weaknesses
+from .guard import Span, guard, merged, read_prefixes, unguard, unguarded, weaknesses
 from .lease import INFINITE, Lease, Owner
 from .leases import give_all, take_all
 from .registry import DHCP_SERVERS
 from .server import DhcpServer
 
+_MOST_TOLD = 10
+"""So many leases of others have a warning each."""
 STATES = ("present", "absent", "overridden", "guarded", "unguarded", "gathered")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
 REQUIRED_IF = [
@@ -180,12 +182,33 @@ def _guarded(server: DhcpServer, prefixes: Sequence[IPv4Network], ledger: str | 
     done = guard(server, prefixes, ledger=ledger, check=check)
     found = weaknesses(server, prefixes)
     text = "".join(f"{span}\n" for span in done.added)
-    warnings = [f"{lease.address} was given away already, to {lease.mac or lease.state}." for lease in done.taken]
     return {
         "changed": done.changed,
         "guarded": [str(span) for span in done.added],
         "taken": [lease.to_dict() for lease in done.taken],
         "weaknesses": found,
         "diff": _diff("", text),
-        "warnings": [*warnings, *found],
+        "warnings": [*_given_away(done.taken), *found],
     }
+
+
+def _given_away(taken: Sequence[Lease]) -> list[str]:
+    """Warnings about leases that are not ours. What another ledger guards is told as a whole."""
+    guarded: dict[str | None, list[Span]] = {}
+    words = []
+    for lease in taken:
+        if lease.owner is not None and lease.owner.placeholder:
+            span = Span(lease.subnet_id or 0, lease.number, lease.number)
+            guarded.setdefault(lease.owner.ledger, []).append(span)
+        else:
+            words.append(f"{lease.address} was given away already, to {lease.mac or lease.state}.")
+    more = [f"{len(words) - _MOST_TOLD} further addresses were given away already, see taken."]
+    return [
+        *words[:_MOST_TOLD],
+        *(more if len(words) > _MOST_TOLD else []),
+        *(
+            f"{', '.join(map(str, merged(spans)))}: placeholders of the ledger {ledger} keep them. Two ledgers must "
+            "not hand out the same addresses."
+            for ledger, spans in guarded.items()
+        ),
+    ]

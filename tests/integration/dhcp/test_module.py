@@ -80,6 +80,19 @@ def test_guarding_gathering_and_unguarding(link: Link, ansible: Ansible) -> None
     assert [lease.address for lease in link.server.leases()] == [strange]
 
 
+def test_what_another_ledger_guards_is_one_warning(link: Link, ansible: Ansible) -> None:
+    link.start()
+    prefixes = ["10.80.0.0/27"]
+    run = ansible.play(
+        [
+            task(link, "theirs", prefixes=["10.80.0.8/29"], ledger_id="theirs", state="guarded"),
+            task(link, "ours", prefixes=prefixes, ledger_id="ours", state="guarded"),
+        ]
+    ).ok()
+    (warning,) = [text for text in run.task("ours")["warnings"] if "10.80." in text]
+    assert warning.startswith("10.80.0.8-10.80.0.15: placeholders of the ledger theirs keep them. Two ledgers must not")
+
+
 def test_overridden_is_all_that_the_ledger_has(link: Link, ansible: Ansible) -> None:
     link.start()
     one = {"address": "10.80.0.20", "mac": MAC, "instance": "web-1"}
