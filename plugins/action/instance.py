@@ -21,6 +21,7 @@ class ActionModule(LedgerAction):
     """The ledger's step when instances are created or deleted."""
 
     ARGUMENTS = ARGUMENTS
+    BLANK_IS_ABSENT = True
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
         with flat(options, "instances") as given:

@@ -21,6 +21,7 @@ class ActionModule(LedgerAction):
     """Makes and ends shadow reservations."""
 
     ARGUMENTS = ARGUMENTS
+    BLANK_IS_ABSENT = True
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
         items = [{key: value for key, value in item.items() if value is not None} for item in options["reservations"]]

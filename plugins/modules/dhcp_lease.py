@@ -19,6 +19,8 @@ description:
   - Leases of ours carry a mark. What is not ours, such as a lease that the server gave by itself, is never changed and
     never removed.
   - Runs on the host on which the server's socket is, or anywhere with O(url). Knows no ledger.
+  - All leases of a task are checked before any is changed. Where one of them cannot be given, the message says which,
+    and nothing was changed. Where the server fails in between, the message and RV(changes) say what was done before.
 options:
   leases:
     description:
@@ -137,7 +139,7 @@ EXAMPLES = r"""
 RETURN = r"""
 changes:
   description: Each lease that was changed, as it was and as it is. A placeholder is nobody's.
-  returned: with states present, absent and overridden
+  returned: with states present, absent and overridden; also when one of the leases fails
   type: list
   elements: dict
   contains:
@@ -235,7 +237,7 @@ def main() -> None:
     try:
         result = _run(module)
     except ShadownetError as error:
-        module.fail_json(msg=str(error), **error.details())
+        module.fail_json(msg=str(error), changed=bool(error.changes), **error.details())
     for text in result.pop("warnings", []):
         module.warn(text)
     module.exit_json(**result)

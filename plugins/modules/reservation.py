@@ -128,6 +128,8 @@ EXAMPLES = r"""
   ansible.builtin.debug:
     msg: "{{ item.name }}: {{ item.instances.before }} -> {{ item.instances.after }}"
   loop: "{{ reserved.changes }}"
+  loop_control:
+    label: "{{ item.name }}"
 
 - name: Not any more
   shadownet.ipam.reservation:

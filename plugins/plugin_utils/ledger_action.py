@@ -16,6 +16,7 @@ from ansible.plugins.action import ActionBase
 from ..module_utils.ipam.parsing import NETADDR_ERROR
 from ..module_utils.ledger.ledger import Ledger, ledger_location
 from ..module_utils.model.errors import ShadownetError
+from .arguments import read_arguments
 
 _VANISHING = (Path("/tmp"), Path("/var/tmp"), Path("/runner"))  # noqa: S108 - looked for, not written to
 
@@ -32,6 +33,8 @@ class LedgerAction(ActionBase):
     _requires_connection = False
 
     ARGUMENTS: Mapping[str, Any] = {}
+    BLANK_IS_ABSENT = False
+    """Whether empty text for an option means that it was not given. Not where that would open or hand out more."""
 
     def work(self, ledger: Ledger, options: dict[str, Any], actor: str, check: bool) -> dict[str, Any]:
         """Does it. Returns the module's result; ShadownetError becomes the failure's message."""
@@ -49,13 +52,16 @@ class LedgerAction(ActionBase):
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Entry point of Ansible."""
         result: dict[str, Any] = super().run(tmp, task_vars)
-        options = self.validate_argument_spec(**self.ARGUMENTS)[1]
+        given = self._task.args
         check = bool(self._task.check_mode)
         try:
+            self._task.args = read_arguments(self.ARGUMENTS.get("argument_spec", {}), given, self.BLANK_IS_ABSENT)
+            options = self.validate_argument_spec(**self.ARGUMENTS)[1]
             require_netaddr()
             with self.open_ledger(options, check) as ledger:
                 result.update(self.work(ledger, options, actor_name(options), check))
         except ShadownetError as error:
+            error.name_item(given)
             return {**result, "failed": True, "msg": str(error), **error.details()}
         if not self._task.diff:
             result.pop("diff", None)
@@ -109,7 +115,8 @@ def flat(options: Mapping[str, Any], several: str) -> Iterator[list[dict[str, An
         yield [{key: value for key, value in options.items() if key not in (several, "ledger", "actor", "state")}]
     except ShadownetError as error:
         if error.parameter is not None:
-            error.parameter = error.parameter.removeprefix(f"{several}[0].")
+            whole = error.parameter == f"{several}[0]"
+            error.parameter = None if whole else error.parameter.removeprefix(f"{several}[0].")
         raise
 
 

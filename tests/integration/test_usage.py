@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import stat
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_re
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
-from ansible_collections.shadownet.ipam.tests.integration.ansible_run import Ansible
+from ansible_collections.shadownet.ipam.tests.integration.ansible_run import Ansible, Run
 
 HOUR = 3600
 
@@ -112,9 +113,67 @@ def test_what_makes_no_sense_is_refused(past: Ansible, options: dict[str, Any], 
     assert words in str(past.play([info(options)]).failed().result)
 
 
+def shown(run: Run) -> list[str]:
+    found: Any = run.task("Usage of shadow reservations")["msg"]
+    return list(found)
+
+
+def columns(line: str) -> list[str]:
+    return re.split(r"  +", line)
+
+
 def test_status_tells_of_it(past: Ansible) -> None:
-    run = past.playbook("shadownet.ipam.status", "-e", "shadownet_since=1d").ok()
-    text = str([one.result.get("msg") for one in run.tasks])
-    assert "web (ipv4): 4 created, 3 from reservations (hit rate 75.0 %), waste" in text
-    assert "missed 1: exhausted 1" in text
-    assert "reservations expired 1, reclaimed 0" in text
+    head, titles, web, *more = shown(past.playbook("shadownet.ipam.status", "-e", "shadownet_since=1d").ok())
+    assert re.fullmatch(r"\S+:\d\dZ to \S+:\d\dZ, address-hours", head)
+    names = ["workload", "family", "created", "hits", "hit rate", "reserved", "idle", "used", "waste", "remarks"]
+    assert columns(titles) == names
+    told = dict(zip(names, columns(web), strict=True))
+    assert [told[name] for name in names[:5]] == ["web", "ipv4", "4", "3", "75.0 %"]
+    assert told["remarks"] == "missed 1: exhausted 1; reservations expired 1"
+    # All in one line: nothing to add up.
+    assert more == []
+
+
+@pytest.fixture
+def many(ansible: Ansible, tmp_path: Path) -> Ansible:
+    """200 workloads with a reservation each; every other one never came, so that there is nothing to divide by."""
+    path = tmp_path / "many.db"
+    ansible.environment["SHADOWNET_LEDGER"] = str(path)
+    now = [time.time() - 2 * HOUR]
+    with Ledger(path, create=True, clock=lambda: now[0]) as ledger, ledger.transaction("test") as transaction:
+        declare_pools(transaction, [{"name": "s", "kind": "shadow", "prefixes": ["10.9.0.0/24"]}])
+        wanted = [{"workload": f"w{number}", "expires_at": "2099-01-01T00:00:00Z"} for number in range(200)]
+        reserve(transaction, read_reservations(wanted))
+        for number in range(0, 200, 2):
+            request = InstanceRequest(f"i{number}", f"w{number}", node="fe1", interface="tap1")
+            create(transaction, request)
+    return ansible
+
+
+def test_status_of_many_workloads_is_a_table_that_can_be_read(many: Ansible) -> None:
+    run = many.playbook("shadownet.ipam.status", "-e", "shadownet_limit=102").ok()
+    _head, titles, *lines, last = shown(run)
+    assert last == "only the 102 largest of 200 are shown; shadownet_limit says how many"
+    assert len(lines) == 103
+    # Where there is nothing to divide by, the columns say so.
+    name, family, created, hits, rate, reserved, idle, used, waste = columns(lines[101])
+    assert (name, family, created, hits, rate, waste, used) == ("w101", "ipv4", "0", "0", "-", "-", "0.000")
+    assert 2 <= float(reserved) == float(idle) < 2.1
+    name, family, created, hits, rate, reserved, idle, used, waste = columns(lines[102])
+    assert (name, family, created, hits, rate, waste) == ("all", "ipv4", "100", "100", "100.0 %", "1.00")
+    assert 400 <= float(reserved) < 420
+    # What is right-aligned ends where its title ends.
+    end = titles.index("waste") + len("waste")
+    assert {len(line) for line in lines} == {end}
+    (pool,) = run.task("Pools")["msg"]
+    assert "s (ipv4, shadow): 78.12 % in use, instances: 100, addresses reserved beside them: 100, " in pool
+    assert run.task("Instances that are not active")["msg"][0] == "i0 (w0): 10.9.0.0/32, on fe1: pending"
+
+
+def test_status_of_an_empty_ledger(ansible: Ansible, tmp_path: Path) -> None:
+    path = tmp_path / "empty.db"
+    ansible.environment["SHADOWNET_LEDGER"] = str(path)
+    Ledger(path, create=True).close()
+    run = ansible.playbook("shadownet.ipam.status").ok()
+    assert shown(run)[1:] == ["nothing reserved, no instances"]
+    assert [run.task(name)["msg"] for name in ("Pools", "Nodes", "Subnets")] == [["none"]] * 3

@@ -81,11 +81,11 @@ def overlaps(pools: Sequence[DhcpPool], prefixes: Sequence[IPv4Network]) -> list
             first, last = max(low, pool.first), min(high, pool.last)
             if first <= last:
                 found.add(Span(pool.subnet_id, first, last))
-    return _merged(sorted(found, key=lambda span: (span.first, span.last)))
+    return merged(sorted(found, key=lambda span: (span.first, span.last)))
 
 
-def _merged(spans: Sequence[Span]) -> list[Span]:
-    """Without the parts that stand in two of them: prefixes may lie within each other."""
+def merged(spans: Sequence[Span]) -> list[Span]:
+    """Neighbours as one, and without the parts that stand in two of them: prefixes may lie within each other."""
     found: list[Span] = []
     for span in spans:
         if found and found[-1].subnet_id == span.subnet_id and span.first <= found[-1].last + 1:
@@ -122,7 +122,7 @@ def guard(
                 lease = replace(found, owner=replace(found.owner, guarded=True))
                 if check or server.replace(lease):
                     marked.append(lease)
-    return Guarded(_merged(added), marked, taken)
+    return Guarded(merged(added), marked, taken)
 
 
 def unguard(
@@ -140,7 +140,7 @@ def unguard(
                 continue
             if check or server.remove(lease.address):
                 gone.append(Span(lease.subnet_id or 0, lease.number, lease.number))
-    return _merged(sorted(set(gone), key=lambda span: span.first))
+    return merged(sorted(set(gone), key=lambda span: span.first))
 
 
 def unguarded(
@@ -156,7 +156,7 @@ def unguarded(
                 free.append(Span(span.subnet_id, number, number))
             elif not found.ours(ledger):
                 strange.append(found)
-    return _merged(free), strange
+    return merged(free), strange
 
 
 def weaknesses(server: DhcpServer, prefixes: Sequence[IPv4Network]) -> list[str]:

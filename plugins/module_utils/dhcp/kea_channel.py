@@ -186,10 +186,11 @@ class HttpChannel:
                 server_said=error.verify_message,
                 fix="Give the certificate of whoever signed it, and the host's name as the certificate has it.",
             )
+        said = str(error) or type(error).__name__
         return DhcpError(
-            f"Kea's control agent at {self.url} cannot be asked.",
+            f"Kea's control agent at {self.url} cannot be asked ({said}).",
             parameter="url",
-            server_said=str(error) or type(error).__name__,
+            server_said=said,
             fix="Start kea-ctrl-agent, and look at http-host and http-port of its configuration.",
         )
 

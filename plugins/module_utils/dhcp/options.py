@@ -10,12 +10,15 @@ from typing import Any
 
 from ..model.errors import InvalidInput
 from .compare import compare
-from .desk import Change, give, refuse_unreachable, take
-from .guard import guard, read_prefixes, unguard, unguarded, weaknesses
+from .desk import Change
+from .guard import Span, guard, merged, read_prefixes, unguard, unguarded, weaknesses
 from .lease import INFINITE, Lease, Owner
+from .leases import give_all, take_all
 from .registry import DHCP_SERVERS
 from .server import DhcpServer
 
+_MOST_TOLD = 10
+"""So many leases of others have a warning each."""
 STATES = ("present", "absent", "overridden", "guarded", "unguarded", "gathered")
 _MAC = re.compile(r"[0-9a-f]{2}(:[0-9a-f]{2}){5}\Z")
 REQUIRED_IF = [
@@ -68,30 +71,19 @@ def run(server: DhcpServer, options: Mapping[str, Any], check: bool) -> dict[str
         spans = unguard(server, prefixes, ledger=ledger, check=check)
         text = "".join(f"{span}\n" for span in spans)
         return {"changed": bool(spans), "unguarded": [str(span) for span in spans], "diff": _diff(text, "")}
-    leases = read_leases(options["leases"], ledger, state != "absent")
+    try:
+        leases = read_leases(options["leases"], ledger, state != "absent")
+    except InvalidInput as error:
+        error.name_item(options)
+        raise
     if state == "absent":
-        taken_away = [
-            take(server, one.address, ledger=ledger, instance=_instance(one), mac=one.mac or None, check=check)
-            for one in leases
-        ]
-        return _result(taken_away)
-    pools = server.pools()
-    for one in leases:
-        refuse_unreachable(pools, one)
-    drift: list[dict[str, Any]] = []
-    changes: list[Change] = []
-    taken: list[str] = []
+        return _result(take_all(server, leases, ledger, check))
+    drift = []
     if state == "overridden":
-        wanted = {one.address: one for one in leases}
-        findings = compare(server.leases(), wanted, ledger)
-        drift = [one.to_dict() for one in findings]
-        leaked = [one.found for one in findings if one.kind == "leaked" and one.found is not None]
-        changes += [take(server, one.address, ledger=ledger, instance=_instance(one), check=check) for one in leaked]
-        taken = [one.address for one in changes if one.changed]
-    # All of them are checked before any is given, so that a mistake in the list changes nothing.
-    planned = [give(server, one, check=True, gone=taken) for one in leases]
-    changes += planned if check else [give(server, one) for one in leases]
-    return {**_result(changes), "drift": drift}
+        drift = compare(server.leases(), {one.address: one for one in leases}, ledger)
+    leaked = [one.found for one in drift if one.kind == "leaked" and one.found is not None]
+    changes = give_all(server, leases, leaked, check)
+    return {**_result(changes), "drift": [one.to_dict() for one in drift]}
 
 
 def read_leases(items: Sequence[Mapping[str, Any]], ledger: str | None, complete: bool) -> list[Lease]:
@@ -139,10 +131,6 @@ def _read_lease(item: Mapping[str, Any], place: str, ledger: str | None, complet
         lifetime=INFINITE if lifetime is None else lifetime,
     )
     return Lease(address=address, mac=mac, subnet_id=item.get("subnet_id"), owner=owner)
-
-
-def _instance(lease: Lease) -> str | None:
-    return None if lease.owner is None else lease.owner.instance
 
 
 def _result(changes: Sequence[Change]) -> dict[str, Any]:
@@ -194,12 +182,33 @@ def _guarded(server: DhcpServer, prefixes: Sequence[IPv4Network], ledger: str | 
     done = guard(server, prefixes, ledger=ledger, check=check)
     found = weaknesses(server, prefixes)
     text = "".join(f"{span}\n" for span in done.added)
-    warnings = [f"{lease.address} was given away already, to {lease.mac or lease.state}." for lease in done.taken]
     return {
         "changed": done.changed,
         "guarded": [str(span) for span in done.added],
         "taken": [lease.to_dict() for lease in done.taken],
         "weaknesses": found,
         "diff": _diff("", text),
-        "warnings": [*warnings, *found],
+        "warnings": [*_given_away(done.taken), *found],
     }
+
+
+def _given_away(taken: Sequence[Lease]) -> list[str]:
+    """Warnings about leases that are not ours. What another ledger guards is told as a whole."""
+    guarded: dict[str | None, list[Span]] = {}
+    words = []
+    for lease in taken:
+        if lease.owner is not None and lease.owner.placeholder:
+            span = Span(lease.subnet_id or 0, lease.number, lease.number)
+            guarded.setdefault(lease.owner.ledger, []).append(span)
+        else:
+            words.append(f"{lease.address} was given away already, to {lease.mac or lease.state}.")
+    more = [f"{len(words) - _MOST_TOLD} further addresses were given away already, see taken."]
+    return [
+        *words[:_MOST_TOLD],
+        *(more if len(words) > _MOST_TOLD else []),
+        *(
+            f"{', '.join(map(str, merged(spans)))}: placeholders of the ledger {ledger} keep them. Two ledgers must "
+            "not hand out the same addresses."
+            for ledger, spans in guarded.items()
+        ),
+    ]

@@ -11,7 +11,17 @@ from ..ledger.addresses import format_address
 from ..model.errors import InvalidInput
 from ..model.pool import FAMILY_BITS
 from ..model.reservation import InstanceRequest
-from .parsing import FAMILIES, check_distinct, check_name, check_options, choice, integer, name_list, parse_address
+from .parsing import (
+    FAMILIES,
+    check_distinct,
+    check_name,
+    check_options,
+    choice,
+    given_options,
+    integer,
+    name_list,
+    parse_address,
+)
 from .pools import UNUSABLE
 
 OPTIONS = (
@@ -65,7 +75,7 @@ def read_instance_names(items: Sequence[Any], parameter: str = "instances") -> l
 def read_instance(data: Any, parameter: str) -> InstanceRequest:
     """Checks one instance. Raises InvalidInput."""
     data = check_options(data, OPTIONS, parameter)
-    given = {key: value for key, value in data.items() if value is not None}
+    given = given_options(data)
     fallback = choice(given.get("fallback", "ledger"), f"{parameter}.fallback", FALLBACKS)
     assign = choice(given.get("assign", "none"), f"{parameter}.assign", ASSIGNS)
     request = InstanceRequest(

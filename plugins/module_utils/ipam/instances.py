@@ -184,7 +184,7 @@ def _dynamic(transaction: Transaction, request: InstanceRequest, missed: str) ->
             f"no reservation serves instance '{request.name}' ({missed})",
             pools=None,
             parameter=request.parameter,
-            fix="Reserve for it, or allow another fallback than none.",
+            fix="With fallback=none it gets no other address. Reserve more, or allow another fallback.",
         )
     place = f"{request.parameter}.pools"
     named = [named_pool(transaction, name, place) for name in request.pools]

@@ -174,6 +174,11 @@ def check_options(data: Any, known: Sequence[str], parameter: str) -> Mapping[st
     return data
 
 
+def given_options(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is null or empty text, which is what an empty template gives: both mean "not given"."""
+    return {key: value for key, value in data.items() if value is not None and value != ""}
+
+
 def integer(value: Any, parameter: str, low: int, high: int) -> int:
     """A whole number within bounds. Raises InvalidInput."""
     try:
@@ -239,7 +244,7 @@ def read_text_map(value: Any, parameter: str, most: int = 64) -> dict[str, str]:
         name = check_name(key, parameter)
         if not isinstance(content, str) and isinstance(content, (Mapping, list, tuple)):
             raise InvalidInput("expected text.", parameter=f"{parameter}.{name}")
-        text = str(content)
+        text = "" if content is None else str(content)
         found[name] = check_name(text, f"{parameter}.{name}") if text else ""
     return dict(sorted(found.items())) if len(found) > 1 else found
 

@@ -16,6 +16,7 @@ from .parsing import (
     check_name,
     check_options,
     choice,
+    given_options,
     integer,
     name_list,
     parse_time,
@@ -92,7 +93,7 @@ def read_names(items: Sequence[Any], parameter: str = "reservations") -> list[st
 def read_reservation(data: Any, parameter: str) -> ReservationRequest:
     """Checks one reservation. Raises InvalidInput."""
     data = check_options(data, OPTIONS, parameter)
-    given = {key: value for key, value in data.items() if value is not None}
+    given = given_options(data)
     workload = check_name(given.get("workload"), f"{parameter}.workload")
     family, length = _size(given, parameter)
     if "expires_at" not in given:

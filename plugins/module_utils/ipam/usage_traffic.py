@@ -11,6 +11,7 @@ from ..ledger.rows import format_time, to_json
 from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput
 from ..model.reservation import Instance
+from ..model.subnet import ACTIVE
 from .parsing import check_name, check_options, integer, parse_prefix
 
 AHEAD = "shadow.traffic_ahead"
@@ -19,6 +20,8 @@ UNRESERVED = "shadow.traffic_unreserved"
 """Kind of the audit event of packets to a shadow pool, where nothing is reserved at that node."""
 IDLE = "instance.idle"
 """Kind of the audit event of an instance to which no packet was forwarded for some time."""
+_NOT_ACTIVE = 0
+"""In place of an instance's id, which begins at 1."""
 MOST_NAMED = 20
 """Prefixes that one event names; the packets of all are counted."""
 
@@ -94,7 +97,8 @@ def record_traffic(transaction: Transaction, node: str, report: Report, idle_aft
             )
         if instance is not None:
             _watch(transaction, row, old, instance, passed)
-            if not row["idle"] and transaction.now - row["quiet_since"] >= idle_after:
+            watched = row["instance"] == instance.id
+            if watched and not row["idle"] and transaction.now - row["quiet_since"] >= idle_after:
                 row["idle"] = True
                 quiet = format_time(row["quiet_since"])
                 events.append({"kind": IDLE, "cidr": prefix, "instance": instance.name, "quiet_since": quiet, **owner})
@@ -129,8 +133,15 @@ def _advance(old: Mapping[str, Any] | None, since: str, counted: Counted) -> tup
 def _watch(
     transaction: Transaction, row: dict[str, Any], old: Mapping[str, Any] | None, item: Instance, passed: int
 ) -> None:
-    """Since when an instance has had no traffic. What was not looked at may have had some."""
-    if passed or old is None:
+    """Since when an instance has had no traffic. What was not looked at may have had some.
+
+    One that is not active, because its node refused it or was not pushed to yet, can have none. It is quiet from when
+    it was first found active.
+    """
+    if item.status != ACTIVE:
+        row["instance"], row["idle"] = _NOT_ACTIVE, False
+        return
+    if passed or old is None or row["instance"] == _NOT_ACTIVE:
         row["quiet_since"], row["idle"] = transaction.now, False
     elif row["instance"] != item.id:
         row["quiet_since"], row["idle"] = item.created_at, False

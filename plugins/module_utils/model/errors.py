@@ -24,7 +24,13 @@ They become ``fail_json``, an HTTP problem document or an exit code only at the 
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+_PLACE = re.compile(r"(\w+)\[(\d+)\]")
+_KEYS = ("name", "instance", "workload", "address", "prefix", "id")
+"""What an item of a list goes by: the first of these that it has."""
 
 
 class ShadownetError(Exception):
@@ -38,10 +44,12 @@ class ShadownetError(Exception):
     Attributes:
         routes: where it is about routes of a node: their destination prefixes.
         drift: where a push met it before it changed anything: how the node differs from what is wanted.
+        changes: where a call could do only a part: what it changed.
     """
 
     routes: tuple[str, ...] = ()
     drift: list[dict[str, Any]] | None = None
+    changes: list[dict[str, Any]] | None = None
 
     def __init__(self, message: str, *, parameter: str | None = None, fix: str | None = None) -> None:
         super().__init__(message)
@@ -61,7 +69,28 @@ class ShadownetError(Exception):
             found["routes"] = list(self.routes)
         if self.drift is not None:
             found["drift"] = self.drift
+        if self.changes is not None:
+            found["changes"] = self.changes
         return found
+
+    def add(self, words: str) -> None:
+        """Says one thing more, at the end."""
+        self.fix = f"{self.fix} {words}" if self.fix else words
+
+    def name_item(self, given: Mapping[str, Any]) -> None:
+        """For an error at ``reservations[3].instances``: adds by what name that item goes, unless it says so already.
+
+        Args:
+            given: what the caller wrote; here the list ``reservations`` is in it.
+        """
+        place = _PLACE.match(self.parameter or "")
+        items = given.get(place[1]) if place else None
+        if place is None or not isinstance(items, Sequence) or int(place[2]) >= len(items):
+            return
+        item = items[int(place[2])]
+        name = next((item[key] for key in _KEYS if item.get(key)), None) if isinstance(item, Mapping) else None
+        if isinstance(name, (str, int)) and f"'{name}'" not in str(self):
+            self.add(f"({place[0]} is '{name}'.)")
 
 
 class InvalidInput(ShadownetError):

@@ -80,6 +80,19 @@ def test_guarding_gathering_and_unguarding(link: Link, ansible: Ansible) -> None
     assert [lease.address for lease in link.server.leases()] == [strange]
 
 
+def test_what_another_ledger_guards_is_one_warning(link: Link, ansible: Ansible) -> None:
+    link.start()
+    prefixes = ["10.80.0.0/27"]
+    run = ansible.play(
+        [
+            task(link, "theirs", prefixes=["10.80.0.8/29"], ledger_id="theirs", state="guarded"),
+            task(link, "ours", prefixes=prefixes, ledger_id="ours", state="guarded"),
+        ]
+    ).ok()
+    (warning,) = [text for text in run.task("ours")["warnings"] if "10.80." in text]
+    assert warning.startswith("10.80.0.8-10.80.0.15: placeholders of the ledger theirs keep them. Two ledgers must not")
+
+
 def test_overridden_is_all_that_the_ledger_has(link: Link, ansible: Ansible) -> None:
     link.start()
     one = {"address": "10.80.0.20", "mac": MAC, "instance": "web-1"}
@@ -104,7 +117,49 @@ def test_one_bad_lease_keeps_all_from_being_given(link: Link, ansible: Ansible) 
     failed = ansible.play([task(link, "one", leases=leases)]).failed()
     assert f"lease {strange}: is held by the hardware address {OTHER}" in failed["msg"]
     assert failed["error"] == "Conflict"
+    assert f"This is leases[1] ({strange}). None of the 2 leases was changed." in failed["msg"]
+    assert (failed["changes"], failed.changed) == ([], False)
     assert link.server.lease_of("10.80.0.99") is None
+
+
+def test_every_lease_that_is_refused_is_named(link: Link, ansible: Ansible) -> None:
+    link.start()
+    strange = link.bare(lambda client: client.obtain(OTHER)).address
+    leases = [
+        {"address": "10.80.0.99", "mac": MAC},
+        {"address": strange, "mac": THIRD, "instance": "web-2"},
+        {"address": "10.99.0.1", "mac": "52:54:00:00:00:04", "instance": "web-3"},
+    ]
+    failed = ansible.play([task(link, "one", leases=leases)]).failed()
+    assert f"lease {strange}: is held by" in failed["msg"]
+    assert f"This is leases[1] ({strange}, instance 'web-2')." in failed["msg"]
+    assert "Refused too: leases[2] (10.99.0.1, instance 'web-3'). None of the 3 leases was changed." in failed["msg"]
+
+
+def test_a_lease_that_fails_in_the_middle_tells_of_the_others(link: Link, ansible: Ansible) -> None:
+    """Kea learns only when it gets the second one that there is no such subnet."""
+    link.start()
+    leases = [
+        {"address": "10.80.0.20", "mac": MAC, "instance": "web-1"},
+        {"address": "10.80.0.21", "mac": OTHER, "instance": "web-2", "subnet_id": 77},
+        {"address": "10.80.0.22", "mac": THIRD, "instance": "web-3"},
+    ]
+    failed = ansible.play([task(link, "one", leases=leases)]).failed()
+    assert "This was the lease of 10.80.0.21, instance 'web-2'." in failed["msg"]
+    assert "Changed before it: 10.80.0.20. Not tried any more: 10.80.0.22. Repeat it to do the rest." in failed["msg"]
+    assert ([one["address"] for one in failed["changes"]], failed.changed) == (["10.80.0.20"], True)
+    assert [lease.address for lease in link.server.leases()] == ["10.80.0.20"]
+
+
+def test_overridden_takes_nothing_away_where_a_lease_is_refused(link: Link, ansible: Ansible) -> None:
+    link.start()
+    strange = link.bare(lambda client: client.obtain(OTHER)).address
+    old = {"address": "10.80.0.20", "mac": MAC, "instance": "web-1"}
+    ansible.play([task(link, "one", leases=[old], ledger_id="mine")]).ok()
+    wanted = [{"address": strange, "mac": THIRD, "instance": "web-2"}]
+    failed = ansible.play([task(link, "one", leases=wanted, ledger_id="mine", state="overridden")]).failed()
+    assert "nothing was changed" in failed["msg"]
+    assert "10.80.0.20" in [lease.address for lease in link.server.leases()]
 
 
 @pytest.mark.parametrize(
@@ -120,6 +175,13 @@ def test_one_bad_lease_keeps_all_from_being_given(link: Link, ansible: Ansible) 
             f"leases[1].mac: {MAC} is there twice",
         ),
         ({"leases": [{"address": "10.80.0.20", "mac": MAC, "valid_lifetime": 0}]}, "leases[0].valid_lifetime: "),
+        (
+            {"leases": [{"address": "10.80.0.20", "mac": MAC, "instance": "web-1", "subnet_id": "lan"}]},
+            "leases[0].subnet_id: 'lan' is not a whole number. Give one, such as 5. (leases[0] is 'web-1'.)",
+        ),
+        ({"leases": [{"mac": MAC, "instance": "web-1"}]}, "leases[0].address: is required. (leases[0] is 'web-1'.)"),
+        ({"leases": [{"address": "10.80.0.20", "mac": "x", "instance": "web-1"}]}, "(leases[0] is 'web-1'.)"),
+        ({"leases": ["10.80.0.20"]}, "leases[0]: expected a dictionary, not the text '10.80.0.20'."),
         ({"leases": [{"address": "10.80.9.1", "mac": MAC}]}, "lease 10.80.9.1: lies in no pool of the server"),
         ({"state": "overridden", "leases": []}, "ledger_id"),
         ({"state": "guarded"}, "prefixes"),

@@ -53,6 +53,12 @@ def tell(desk: Desk, since: str = "a", floor: tuple[int, int] | None = None, **c
     return [(one["kind"], one["workload"], one.get("packets", one.get("instance"))) for one in found]
 
 
+def appear(desk: Desk, name: str) -> None:
+    """An instance at fe1, whose route the node has."""
+    desk.create(name, node="fe1", interface="tap1")
+    desk.answer("fe1", desk.desired("fe1").node.revision)
+
+
 def ahead(packets: int, workload: str | None = "web") -> tuple[Any, ...]:
     return ("shadow.traffic_ahead" if workload else "shadow.traffic_unreserved", workload, packets)
 
@@ -95,7 +101,7 @@ def test_who_is_gone_keeps_its_packets_and_what_is_nobodys_is_left_out(node: Des
 
 def test_an_instance_without_traffic_is_told_once(node: Desk) -> None:
     tell(node, x0=(0, 0))
-    node.create("web-1", node="fe1", interface="tap1")
+    appear(node, "web-1")
     node.seconds += QUIET - 1
     assert tell(node, x0=(0, 0)) == []
     node.seconds += 1
@@ -108,28 +114,46 @@ def test_an_instance_without_traffic_is_told_once(node: Desk) -> None:
 
 
 def test_an_instance_is_not_idle_while_nobody_looked(node: Desk) -> None:
-    node.create("web-1", node="fe1", interface="tap1")
+    appear(node, "web-1")
     node.seconds += 10 * QUIET
     assert tell(node, x0=(0, 0)) == []
     node.seconds += QUIET
     assert tell(node, x0=(0, 0)) == [("instance.idle", "web", "web-1")]
 
 
-def test_traffic_of_the_one_before_is_not_held_against_the_next(node: Desk) -> None:
+def test_an_instance_that_is_not_active_is_not_idle(node: Desk) -> None:
+    """Its node refused the route, or does not answer: nothing can reach it."""
     node.create("web-1", node="fe1", interface="tap1")
+    assert tell(node, x0=(0, 0)) == []
+    node.seconds += QUIET
+    assert tell(node, x0=(0, 0)) == []
+    node.answer("fe1", node.desired("fe1").node.revision, ok=False, message="no tap1", routes=["10.200.0.0/32"])
+    assert node.rows("SELECT status FROM instance") == [("error",)]
+    node.seconds += QUIET
+    assert tell(node, x0=(0, 0)) == []
+    node.seconds += QUIET
+    # From when it is active, not from when it was created.
+    appear(node, "web-1")
+    assert tell(node, x0=(0, 0)) == []
+    node.seconds += QUIET
+    assert tell(node, x0=(0, 0)) == [("instance.idle", "web", "web-1")]
+
+
+def test_traffic_of_the_one_before_is_not_held_against_the_next(node: Desk) -> None:
+    appear(node, "web-1")
     tell(node, x0=(0, 0))
     node.delete("web-1")
     node.answer("fe1", node.desired("fe1").node.revision)
     node.seconds += QUIET
     assert tell(node, x0=(0, 0)) == []
     node.seconds += 60
-    node.create("web-1", node="fe1", interface="tap1")
+    appear(node, "web-1")
     assert tell(node, x0=(0, 0)) == []
 
 
 def test_usage_shows_both(node: Desk) -> None:
     tell(node, x0=(3, 0), floor=(7, 0))
-    node.create("web-1", node="fe1", interface="tap1")
+    appear(node, "web-1")
     node.seconds += QUIET
     tell(node, x0=(3, 0), floor=(7, 0))
     with node.ledger.snapshot() as transaction:
