@@ -9,6 +9,7 @@ from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.instance_lifecycle import MovedInstance, delete
 from ..module_utils.ipam.instance_requests import read_instance_names, read_instances
 from ..module_utils.ipam.instances import create
+from ..module_utils.ipam.usage_summary import keep_summary
 from ..module_utils.ledger.ledger import Ledger
 from ..modules.instance import ARGUMENTS
 from ..plugin_utils.ledger_action import LedgerAction, assumed, changes_diff, clock_warnings, flat
@@ -32,6 +33,8 @@ class ActionModule(LedgerAction):
                 deleted = [delete(transaction, name) for name in names]
                 warnings = clock_warnings(transaction.clock_behind)
                 ledger_id = transaction.ledger_id()
+        if not check:
+            keep_summary(ledger)
         missed = {one.instance.name: one.missed for one in created}
         moved: list[MovedInstance] = [one.moved for one in created] + [one for one in deleted if one is not None]
         shown = []

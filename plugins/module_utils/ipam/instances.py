@@ -18,7 +18,7 @@ from .matching import profile_refused
 from .node_space import check_floors, check_prefix
 from .pools import named_pool
 from .strategies import STRATEGIES
-from .usage_reasons import reason_weight
+from .usage_reasons import EXHAUSTED, NONE, NOT_BEGUN, Reason
 
 UNEXPECTED = "unexpected_scaling"
 """Kind of the audit event of an instance that no reservation served."""
@@ -107,7 +107,7 @@ def _own_again(transaction: Transaction, request: InstanceRequest) -> tuple[Pool
         mapped = transaction.reserved_at(pool.id, item.block)
         if mapped is not None:
             found = transaction.reservations("id = ?", (mapped.reservation_id,))[0]
-            if found.workload == request.workload and _why_not(transaction, found, request) is None:
+            if _serves(transaction, found, request):
                 return pool, item.block, mapped
         elif _unsuited(pool, request) is None and item.block.prefix_length == _length(request):
             return pool, item.block, None
@@ -139,14 +139,19 @@ def _push(transaction: Transaction, item: Instance, request: InstanceRequest) ->
 class _Missed(NamedTuple):
     """Why the reservations of a workload did not serve: those that came nearest, and how many there are in all."""
 
-    nearest: list[tuple[Reservation, str]]
+    nearest: list[tuple[Reservation, Reason]]
     standing: int
 
     @property
+    def code(self) -> str:
+        """Of the one that came nearest."""
+        return self.nearest[0][1].code if self.nearest else NONE
+
+    @property
     def words(self) -> str:
-        """As ``usage_reasons.reason_kind`` reads it."""
+        """What each of them lacked."""
         if not self.standing:
-            return "none: nothing is reserved for this workload"
+            return str(Reason(NONE, "nothing is reserved for this workload"))
         told = "; ".join(f"{item.name}: {reason}" for item, reason in self.nearest)
         more = self.standing - len(self.nearest)
         return f"{told}; and {more} more" if more else told
@@ -156,8 +161,7 @@ def _reserved(transaction: Transaction, request: InstanceRequest) -> tuple[Reser
     """The reserved prefix, by the instance's name and then by its workload; and why there is none."""
     for mapped in transaction.reserved_for(request.name):
         found = transaction.reservations("id = ?", (mapped.reservation_id,))[0]
-        fits = found.workload == request.workload and _why_not(transaction, found, request) is None
-        if mapped.state == RESERVED and fits:
+        if mapped.state == RESERVED and _serves(transaction, found, request):
             return mapped, _Missed([], 0)
     reasons = []
     for item in transaction.reservations(
@@ -168,23 +172,26 @@ def _reserved(transaction: Transaction, request: InstanceRequest) -> tuple[Reser
             first = transaction.first_reserved(item.id)
             if first is not None:
                 return first, _Missed([], 0)
-            reason = "exhausted: every prefix has an instance, or rests after one"
+            reason = Reason(EXHAUSTED, "every prefix has an instance, or rests after one")
         reasons.append((item, reason))
-    return None, _Missed(sorted(reasons, key=lambda one: reason_weight(one[1]))[:MOST_TOLD], len(reasons))
+    return None, _Missed(sorted(reasons, key=lambda one: one[1].weight)[:MOST_TOLD], len(reasons))
 
 
-def _why_not(transaction: Transaction, item: Reservation, request: InstanceRequest) -> str | None:
-    if item.expires_at <= transaction.now:
-        # A call moves on only so much of what ran out.
-        return f"expired: it ended at {format_time(item.expires_at)}"
+def _serves(transaction: Transaction, item: Reservation, request: InstanceRequest) -> bool:
+    # A call moves on only so much of what ran out.
+    stands = item.workload == request.workload and item.expires_at > transaction.now
+    return stands and _why_not(transaction, item, request) is None
+
+
+def _why_not(transaction: Transaction, item: Reservation, request: InstanceRequest) -> Reason | None:
     if item.starts_at > transaction.now:
-        return f"not begun: it begins at {format_time(item.starts_at)}"
+        return Reason(NOT_BEGUN, f"it begins at {format_time(item.starts_at)}")
     for option in ("node", "location", "security_profile"):
         held, asked = getattr(item, option), getattr(request, option)
         if held is not None and asked is not None and held != asked:
-            return f"{option}: it is for {held}, the instance is for {asked}"
+            return Reason(option, f"it is for {held}, the instance is for {asked}")
     if item.family != request.family:
-        return f"family: it is of IPv{item.family}"
+        return Reason("family", f"it is of IPv{item.family}")
     return None
 
 
@@ -286,7 +293,8 @@ def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, mi
         "location": item.location,
         "security_profile": item.security_profile,
         "node": item.node,
-        "reason": missed.words,
+        "reason": missed.code,
+        "words": missed.words,
         "standing": missed.standing,
         "reservations": [
             {
@@ -294,9 +302,11 @@ def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, mi
                 "instances": one.instances,
                 "starts_at": format_time(one.starts_at),
                 "expires_at": format_time(one.expires_at),
+                "reason": reason.code,
+                "words": reason.words,
                 **counts.get(one.id, {}),
             }
-            for one, _reason in missed.nearest
+            for one, reason in missed.nearest
         ],
     }
     transaction.event(UNEXPECTED, "workload", request.workload, None, to_json(told))

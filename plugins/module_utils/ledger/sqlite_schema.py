@@ -268,7 +268,22 @@ _VERSION_2 = (
     """,
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2)
+_VERSION_3 = (
+    # What the audit trail up to an event comes to, so that its telling need not begin with the first one.
+    """
+    CREATE TABLE usage_summary (
+        event_id INTEGER NOT NULL PRIMARY KEY,
+        time INTEGER NOT NULL,
+        form INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        data BLOB NOT NULL
+    )
+    """,
+    # The few events that tell of a wrong clock, without a look at all the others.
+    "CREATE INDEX event_clock_accepted ON event (id) WHERE kind = 'ledger.clock_accepted'",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)
 """Item n brings a ledger of schema version n to version n + 1. Never edit one that was released: append."""
 
 SCHEMA_VERSION = len(MIGRATIONS)

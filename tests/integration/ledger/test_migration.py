@@ -2,11 +2,13 @@
 """From one schema version to the next, with a ledger that the release before has written, and killed on the way.
 
 ``data/v1.sql`` was written by the code of schema version 1: pools of both families and two routing domains, subnets in
-every status, quarantine, a security profile, nodes.
+every status, quarantine, a security profile, nodes. ``data/v2.sql`` likewise, of version 2: reservations, hits, and
+misses of most kinds; ``data/v2_usage.json`` is the usage that it told of all of it, and of the last two hours.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -25,20 +27,29 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance im
 )
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window, usage
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_feedback import feedback
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_summary import keep_summary
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger import sqlite_schema
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import LedgerUnusable
 
 from .test_concurrency import FORK
 
-STEPS = len(sqlite_schema.MIGRATIONS[1]) + 1
-"""Statements of the migration to version 2, and the one that notes the version."""
+STEPS = sum(len(statements) + 1 for statements in sqlite_schema.MIGRATIONS[1:])
+"""Statements of the migrations from version 1, and the one of each that notes the version."""
+
+
+DATA = Path(__file__).parent / "data"
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    path = tmp_path / "old.db"
-    script = (Path(__file__).parent / "data" / "v1.sql").read_text(encoding="utf-8")
+    return ledger_of(1, tmp_path / "old.db")
+
+
+def ledger_of(version: int, path: Path) -> Path:
+    script = (DATA / f"v{version}.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(script)
@@ -152,3 +163,29 @@ def test_a_backup_of_version_1_can_be_restored(old: Path, tmp_path: Path) -> Non
         with ledger.snapshot() as transaction:
             assert len(transaction.subnets()) == 6
     assert content(backup) == before
+
+
+def test_usage_of_version_2_is_told_as_version_2_did(tmp_path: Path) -> None:
+    path = ledger_of(2, tmp_path / "second.db")
+    (last,) = table(path, "SELECT MAX(time) FROM event")[0]
+    with Ledger(path, any_version=True, clock=lambda: last / 1000) as ledger:
+        assert migrate_ledger(ledger) == (2, sqlite_schema.SCHEMA_VERSION)
+    expected = json.loads((DATA / "v2_usage.json").read_text(encoding="utf-8"))
+    with Ledger(path, clock=lambda: last / 1000) as ledger:
+        for _time in ("without a summary", "with one"):
+            with ledger.snapshot() as transaction:
+                found = [usage(transaction, read_window(since, None, transaction.now)) for since in (None, "2h")]
+            assert found == expected
+            keep_summary(ledger, every=1)
+        missed = [(miss.instance, miss.reason) for one in feedback(ledger).values() for miss in one.misses]
+        assert verify_ledger(ledger) == []
+    assert sorted(missed) == [
+        ("api-1", "family"),
+        ("db-1", "location"),
+        ("new-1", "none"),
+        ("new-1", "returned"),
+        ("soon-1", "none"),
+        ("web-1", "node"),
+        ("web-3", "exhausted"),
+        ("web-4", "exhausted"),
+    ]
