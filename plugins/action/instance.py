@@ -10,6 +10,7 @@ from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.instance_lifecycle import MovedInstance, delete
 from ..module_utils.ipam.instance_requests import read_instance_names, read_instances
 from ..module_utils.ipam.instances import create
+from ..module_utils.ipam.usage_summary import keep_summary
 from ..module_utils.ledger.ledger import Ledger
 from ..modules.instance import ARGUMENTS
 from ..plugin_utils.ledger_action import LedgerAction, assumed, changes_diff, clock_warnings, flat
@@ -43,6 +44,8 @@ class ActionModule(LedgerAction):
                     refuse_overtaken(former, options["taken"])
                 warnings = clock_warnings(transaction.clock_behind)
                 ledger_id = transaction.ledger_id()
+        if not check:
+            keep_summary(ledger)
         missed = {one.instance.name: one.missed for one in created}
         shown = []
         for one in moved:

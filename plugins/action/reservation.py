@@ -9,6 +9,7 @@ from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.reservation_requests import read_names, read_reservations
 from ..module_utils.ipam.reservations import EVERYTHING, NOTHING, SAME_WORKLOADS, reserve, withdraw
 from ..module_utils.ipam.reserved import Outcome
+from ..module_utils.ipam.usage_summary import keep_summary
 from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.ledger.transaction import Transaction
 from ..modules.reservation import ARGUMENTS
@@ -38,6 +39,8 @@ class ActionModule(LedgerAction):
             # What ended earlier is not known by name any more, but its node may carry it yet.
             known = _behind(transaction, shown if state == "present" else None)
             nodes = sorted({*transaction.revised_nodes(), *known})
+        if not check:
+            keep_summary(ledger)
         changes = [change for item in found if (change := item.difference()) is not None]
         over = [item.name for item in found if item.over]
         if over:

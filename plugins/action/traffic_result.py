@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..module_utils.ipam.usage_summary import keep_summary
 from ..module_utils.ipam.usage_traffic import count_at, read_report, record_traffic
 from ..module_utils.ledger.ledger import Ledger
 from ..module_utils.model.units import parse_duration
@@ -25,6 +26,8 @@ class ActionModule(LedgerAction):
             counted = read_report(report)
             with ledger.transaction(actor, check=check) as transaction:
                 events = record_traffic(transaction, node, counted, idle_after)
+            if not check:
+                keep_summary(ledger)
         with ledger.snapshot() as transaction:
             count = count_at(transaction, node)
         return {"changed": bool(events), "events": events, "count": count}

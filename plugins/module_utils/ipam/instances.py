@@ -278,7 +278,8 @@ def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, mi
         "location": item.location,
         "security_profile": item.security_profile,
         "node": item.node,
-        "reason": missed.words,
+        "reason": missed.code,
+        "words": missed.words,
         "standing": missed.standing,
         "reservations": [
             {
@@ -286,9 +287,11 @@ def _tell(transaction: Transaction, request: InstanceRequest, item: Instance, mi
                 "instances": one.instances,
                 "starts_at": format_time(one.starts_at),
                 "expires_at": format_time(one.expires_at),
+                "reason": reason.code,
+                "words": reason.words,
                 **counts.get(one.id, {}),
             }
-            for one, _reason in missed.nearest
+            for one, reason in missed.nearest
         ],
     }
     transaction.event(UNEXPECTED, "workload", request.workload, None, to_json(told))

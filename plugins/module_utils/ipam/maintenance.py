@@ -100,6 +100,7 @@ def accept_clock(ledger: Ledger, actor: str, *, check: bool = False) -> bool:
         before, transaction.now = transaction.now, transaction.clock
         for pool in transaction.pools().values():
             transaction.limit_quarantine(pool, transaction.now + pool.quarantine * 1000)
+        transaction.drop_summaries(transaction.now)
         shown = to_json({"was": format_time(before)})
         transaction.event("ledger.clock_accepted", "ledger", "ledger", shown, None)
         return True

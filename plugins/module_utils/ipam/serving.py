@@ -11,7 +11,7 @@ from ..ledger.transaction import Transaction
 from ..model.pool import Block, Pool
 from ..model.reservation import RESERVED, InstanceRequest, Reservation, Reserved
 from .lifecycle import rested
-from .usage_reasons import reason_weight
+from .usage_reasons import EXHAUSTED, NONE, NOT_BEGUN, OVER, Reason
 
 MOST_TOLD = 20
 """Reservations that a miss lists, those that came nearest to serving; it says how many there are."""
@@ -20,14 +20,19 @@ MOST_TOLD = 20
 class Missed(NamedTuple):
     """Why the reservations of a workload did not serve: those that came nearest, and how many there are in all."""
 
-    nearest: list[tuple[Reservation, str]]
+    nearest: list[tuple[Reservation, Reason]]
     standing: int
 
     @property
+    def code(self) -> str:
+        """Of the one that came nearest."""
+        return self.nearest[0][1].code if self.nearest else NONE
+
+    @property
     def words(self) -> str:
-        """As ``usage_reasons.reason_kind`` reads it."""
+        """What each of them lacked."""
         if not self.standing:
-            return "none: nothing is reserved for this workload"
+            return str(Reason(NONE, "nothing is reserved for this workload"))
         told = "; ".join(f"{item.name}: {reason}" for item, reason in self.nearest)
         more = self.standing - len(self.nearest)
         return f"{told}; and {more} more" if more else told
@@ -48,11 +53,11 @@ def find_reserved(transaction: Transaction, request: InstanceRequest) -> tuple[R
             first = _first(transaction, item, pools)
             if first is not None:
                 return first, Missed([], 0)
-            reason = "exhausted: every prefix has an instance, or rests after one"
+            reason = Reason(EXHAUSTED, "every prefix has an instance, or rests after one")
             if pools is not None and not set(pools) & set(transaction.pools_reserved(item.id)):
-                reason = f"location: it has nothing in {request.location}"
+                reason = Reason("location", f"it has nothing in {request.location}")
         reasons.append((item, reason))
-    return None, Missed(sorted(reasons, key=lambda one: reason_weight(one[1]))[:MOST_TOLD], len(reasons))
+    return None, Missed(sorted(reasons, key=lambda one: one[1].weight)[:MOST_TOLD], len(reasons))
 
 
 def rests_after(transaction: Transaction, request: InstanceRequest) -> list[tuple[Pool, Block, Reserved | None]]:
@@ -72,18 +77,18 @@ def may_have(transaction: Transaction, mapped: Reserved, request: InstanceReques
     return pools is None or mapped.pool_id in pools
 
 
-def _why_not(transaction: Transaction, item: Reservation, request: InstanceRequest) -> str | None:
+def _why_not(transaction: Transaction, item: Reservation, request: InstanceRequest) -> Reason | None:
     if item.expires_at <= transaction.now:
         # A call moves on only so much of what ran out.
-        return f"expired: it ended at {format_time(item.expires_at)}"
+        return Reason(OVER, f"it ended at {format_time(item.expires_at)}")
     if item.starts_at > transaction.now:
-        return f"not begun: it begins at {format_time(item.starts_at)}"
+        return Reason(NOT_BEGUN, f"it begins at {format_time(item.starts_at)}")
     for option in ("node", "location", "security_profile"):
         held, asked = getattr(item, option), getattr(request, option)
         if held is not None and asked is not None and held != asked:
-            return f"{option}: it is for {held}, the instance is for {asked}"
+            return Reason(option, f"it is for {held}, the instance is for {asked}")
     if item.family != request.family:
-        return f"family: it is of IPv{item.family}"
+        return Reason("family", f"it is of IPv{item.family}")
     return None
 
 

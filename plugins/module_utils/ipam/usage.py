@@ -8,7 +8,7 @@ over used address-hours. Both are None where there was nothing to divide by.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Iterable
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from ..ledger.rows import format_time
@@ -17,7 +17,8 @@ from ..model.errors import InvalidInput
 from ..model.units import parse_duration
 from .parsing import parse_time
 from .usage_reasons import KINDS
-from .usage_replay import LEVELS, Key, Replay
+from .usage_replay import LEVELS, Listener, Replay, first_time
+from .usage_state import Key
 
 HOUR = 3_600_000
 RESERVATIONS = ("made", "changed", "expired", "reclaimed", "removed")
@@ -67,17 +68,19 @@ def read_moment(value: Any, now: int, parameter: str) -> int:
     return parse_time(text, parameter)
 
 
-def usage(transaction: Transaction, window: Window) -> dict[str, Any]:
+def usage(transaction: Transaction, window: Window, *, whole: bool = False) -> dict[str, Any]:
     """What became of shadow reservations and instances in a window, from the audit trail.
+
+    Args:
+        whole: read the trail from its beginning, even where a summary of it would do.
 
     Returns:
         ``since``, ``until``, ``recorded_since`` (the first event, None where there is none), and ``totals``,
         ``pools`` and ``workloads``: an entry for each family, pool and family, workload and family.
     """
     meter = _Meter(window)
-    replay = Replay(meter)
-    replay.run(transaction)
-    first = replay.first
+    Replay(meter).run(transaction, window.since, window.until, whole=whole)
+    first = first_time(transaction)
     workloads = meter.entries(("workload", "family"), lambda key: (key.workload, f"ipv{key.family}"))
     return {
         "since": format_time(window.since if window.since or first is None else first),
@@ -89,7 +92,7 @@ def usage(transaction: Transaction, window: Window) -> dict[str, Any]:
     }
 
 
-class _Meter:
+class _Meter(Listener):
     """Integrates levels and counts what happened, by key. Address-milliseconds, so that sums stay exact."""
 
     def __init__(self, window: Window) -> None:
@@ -104,11 +107,10 @@ class _Meter:
         if time < until:
             self._hours[key][what] += prefixes * size * (until - max(time, since))
 
-    def happened(self, time: int, keys: Iterable[Key], what: str, number: int = 1) -> None:
+    def happened(self, time: int, keys: Sequence[Key], what: str, number: int = 1) -> None:
         """Counts; for several keys, that differ by pool, only once where pools do not matter."""
         if not self._window.holds(time):
             return
-        keys = list(keys)
         if what == "against":
             for key in keys:
                 self._against[key] += number

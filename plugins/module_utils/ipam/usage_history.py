@@ -12,7 +12,8 @@ from ..ledger.rows import format_time
 from ..ledger.transaction import Transaction
 from ..model.errors import InvalidInput
 from .usage import Window
-from .usage_replay import Key, Replay
+from .usage_replay import Listener, Replay, first_time
+from .usage_state import Key
 
 COLUMNS = (
     "time",
@@ -57,7 +58,7 @@ class Interval(NamedTuple):
 
 
 def usage_history(
-    transaction: Transaction, window: Window, interval: int, workloads: Sequence[str] = ()
+    transaction: Transaction, window: Window, interval: int, workloads: Sequence[str] = (), *, whole: bool = False
 ) -> list[Interval]:
     """Creations, deletions, and instances at once, by workload and location over time.
 
@@ -68,11 +69,12 @@ def usage_history(
     Args:
         interval: its length in milliseconds.
         workloads: only these; empty for all.
+        whole: read the trail from its beginning, even where a summary of it would do.
 
     Raises:
         InvalidInput: more than ``MOST_ROWS`` rows.
     """
-    first = _first_event(transaction)
+    first = first_time(transaction, ("reservation", "instance"))
     if first is None:
         return []
     begin = max(window.since, first) // interval * interval
@@ -80,7 +82,8 @@ def usage_history(
     if number <= 0:
         return []
     recorder = _Recorder(begin, interval, number, frozenset(workloads))
-    Replay(recorder).run(transaction)
+    # What comes later may not show, not even as a workload that was never seen by then.
+    Replay(recorder).run(transaction, begin, begin + number * interval - 1, whole=whole)
     return recorder.rows()
 
 
@@ -96,12 +99,6 @@ def as_csv(rows: Iterable[Interval]) -> str:
 def shown(row: Interval) -> dict[str, Any]:
     """A row as modules return it."""
     return {**row._asdict(), "time": format_time(row.time), "location": row.location or None}
-
-
-def _first_event(transaction: Transaction) -> int | None:
-    for event in transaction.stream_events(("reservation", "instance")):
-        return event[1]
-    return None
 
 
 class _Series:
@@ -139,7 +136,7 @@ class _Series:
             self.counts[word][(time - self._begin) // self._interval] += number
 
 
-class _Recorder:
+class _Recorder(Listener):
     def __init__(self, begin: int, interval: int, number: int, workloads: frozenset[str]) -> None:
         self._begin, self._interval, self._number = begin, interval, number
         self._workloads = workloads
@@ -153,7 +150,7 @@ class _Recorder:
         if series is not None and which is not None:
             series.change(time, which, prefixes)
 
-    def happened(self, time: int, keys: Iterable[Key], what: str, number: int = 1) -> None:
+    def happened(self, time: int, keys: Sequence[Key], what: str, number: int = 1) -> None:
         """Creations, misses among them, and deletions."""
         word = "missed" if what.startswith("missed:") else what
         if word not in ("created", "deleted", "missed"):

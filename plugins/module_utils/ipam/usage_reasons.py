@@ -1,35 +1,56 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Why no reservation served an instance, as one word."""
+"""Why no reservation served an instance: a code that is counted, and words for people."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
+EXHAUSTED = "exhausted"
+NOT_BEGUN = "not_begun"
+OVER = "expired"
+"""Its time is over, and the address of this very instance rests in it."""
+NONE = "none"
 RETURNED = "returned"
 """The instance came back while its former address, which was not reserved, still rested, and got that again."""
-NONE = "none"
 OTHER = "other"
-KINDS = ("exhausted", "node", "location", "security_profile", "family", "not_begun", NONE, RETURNED, OTHER)
-"""In order of weight: of several reservations that did not serve, the one that came nearest says why."""
+KINDS = (EXHAUSTED, "node", "location", "security_profile", "family", NOT_BEGUN, OVER, NONE, RETURNED, OTHER)
+"""All codes, in order of weight: of several reservations that did not serve, the one that came nearest says why."""
 
-_WORDS = {
-    "exhausted": "exhausted",
-    "node": "node",
-    "location": "location",
-    "security_profile": "security_profile",
-    "family": "family",
-    "not begun": "not_begun",
-    "none": NONE,
-}
+_SPOKEN = {NOT_BEGUN: "not begun"}
 
 
-def reason_weight(reason: str) -> int:
-    """Of the reason of one reservation, ``WORD: explanation``: the less, the nearer it came to serving."""
-    return KINDS.index(_WORDS.get(reason.partition(":")[0], OTHER))
+class Reason(NamedTuple):
+    """Why one reservation did not serve, or (``none``) why none did. ``words`` explain the code, without it."""
+
+    code: str
+    words: str
+
+    @property
+    def weight(self) -> int:
+        """The less, the nearer it came to serving."""
+        return KINDS.index(self.code)
+
+    def __str__(self) -> str:
+        return f"{_SPOKEN.get(self.code, self.code)}: {self.words}"
 
 
-def reason_kind(text: str, names: Sequence[str]) -> str:
-    """The word for a reason of the event ``unexpected_scaling``.
+def read_reason(data: Mapping[str, Any]) -> tuple[str, str]:
+    """Code and words of an event ``unexpected_scaling``.
+
+    A code that a newer release wrote reads as ``other``. Events of releases that wrote no code had the words as
+    ``reason``, from which the code is read.
+    """
+    if "words" in data:
+        return (data["reason"] if data["reason"] in KINDS else OTHER), data["words"]
+    return _read_words(data["reason"], [one["name"] for one in data["reservations"]]), data["reason"]
+
+
+_WORDS = {_SPOKEN.get(one, one): one for one in KINDS if one not in (RETURNED, OTHER)}
+
+
+def _read_words(text: str, names: Sequence[str]) -> str:
+    """The code for the words of an old event.
 
     Args:
         text: ``NAME: WORD: explanation`` for each reservation that is listed, joined by semicolons, and how many more

@@ -3,6 +3,9 @@
 
 The ledger moves on what ran out when the next transaction meets it. Here a reservation begins and ends, and a
 quarantine is over, at the very moment that was set, whether or not a transaction has come by since.
+
+The tale of a window begins with the newest summary from before it (``usage_summary``), where there is one, and with the
+first event where there is none; both tell the same.
 """
 
 from __future__ import annotations
@@ -10,117 +13,69 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
 from datetime import datetime
-from itertools import count
-from typing import Any, NamedTuple, Protocol
+from typing import Any
 
+from ..ledger.trail import Event, Summary
 from ..ledger.transaction import Transaction
 from ..model.pool import FAMILY_BITS
 from ..model.reservation import RESERVED, RESTING, SHADOW
-from ..model.subnet import ACTIVE
+from ..model.subnet import ACTIVE, RELEASING
 from ..model.units import parse_duration
 from .instance_lifecycle import RENAMED
 from .reserved import told_prefixes
-from .usage_reasons import RETURNED, reason_kind
+from .usage_reasons import RETURNED, read_reason
+from .usage_state import FORM, Key, Living, Place, Rest, Standing, State, Stretch
 from .usage_traffic import AHEAD, IDLE, UNRESERVED
 
-OBJECTS = ("reservation", "instance", "prefix", "pool", "workload", "traffic")
+OBJECTS = ("reservation", "instance", "prefix", "pool", "workload", "traffic", "ledger")
 LEVELS = ("reserved", "idle", "ahead", "activated", "dynamic", "resting")
 """``reserved``: what reservations hold once they have begun; ``idle``: of that, what no instance has and what does not
 rest; ``ahead``: what they hold before they begin; ``activated`` and ``dynamic``: what instances have that were created
 and not deleted, by source; ``resting``: what deleted instances had, until it may be handed out again."""
 
-
-class Key(NamedTuple):
-    """What is told apart. ``pool`` is None, and ``workload`` empty, for what is about none."""
-
-    pool: str | None
-    family: int
-    workload: str
-    location: str | None
+_SEEN = ("reserved", "activated", "dynamic")
+_BACK = "it came back and got its former address, which had not been reserved"
 
 
-class Listener(Protocol):
-    """What makes something of the tale. Times are milliseconds since the epoch and never fall."""
+class Listener:
+    """Makes something of the tale. Times are milliseconds since the epoch and never fall."""
 
     def level(self, time: int, key: Key, what: str, prefixes: int, size: int) -> None:
         """So many prefixes (negative: fewer), of so many addresses each, are ``what`` from now on."""
 
-    def happened(self, time: int, keys: Iterable[Key], what: str, number: int = 1) -> None:
+    def happened(self, time: int, keys: Sequence[Key], what: str, number: int = 1) -> None:
         """Something happened; ``keys`` differ by their pool only."""
 
+    def missed(self, time: int, instance: str, key: Key, reason: str, words: str, again: bool) -> None:
+        """No reservation served an instance. Told ``again``, with the right reason, where the event of it follows."""
 
-class Place(NamedTuple):
-    """A prefix in a pool; pools of different routing domains may have the same."""
-
-    pool: str
-    cidr: str
-
-
-@dataclass(slots=True, eq=False)
-class _Reservation:
-    name: str
-    workload: str
-    location: str | None
-    family: int
-    size: int
-    instances: int
-    starts_at: int
-    expires_at: int
-    places: dict[str | None, str | None]
-    prefixes: dict[Place, str] = field(default_factory=dict)
-    pools: tuple[str, ...] = ()
-    begun: bool = False
-
-    def key(self, pool: str | None) -> Key:
-        """A reservation that names no location is where its pools are; as they were when they were first used."""
-        return Key(pool, self.family, self.workload, self.location or self.places.get(pool))
-
-    def keys(self) -> list[Key]:
-        return [self.key(pool) for pool in self.pools or (None,)]
-
-    def note_pools(self) -> None:
-        self.pools = tuple(dict.fromkeys(place.pool for place in self.prefixes))
-
-    def note_places(self, known: dict[str, str | None]) -> None:
-        for pool in self.pools:
-            self.places.setdefault(pool, known.get(pool))
-
-    def levels_of(self, state: str) -> tuple[str, ...]:
-        if not self.begun:
-            return ("ahead",) if state == RESERVED else ()
-        return ("reserved", "idle") if state == RESERVED else ("reserved",)
-
-    def levels(self) -> Counter[tuple[Key, str]]:
-        found: Counter[tuple[Key, str]] = Counter()
-        states = Counter((place.pool, state) for place, state in self.prefixes.items())
-        for (pool, state), number in states.items():
-            for what in self.levels_of(state):
-                found[self.key(pool), what] += number
-        return found
+    def ended(self, stretch: Stretch) -> None:
+        """A reservation ended, or goes on under another forecast."""
 
 
-@dataclass(slots=True, eq=False)
-class _Instance:
-    name: str
-    key: Key
-    place: Place
-    size: int
-    source: str
-    wanted: bool = True
-
-    @property
-    def level(self) -> str:
-        return "activated" if self.source == SHADOW else "dynamic"
+def first_time(transaction: Transaction, objects: Sequence[str] = OBJECTS) -> int | None:
+    """Time of the first event about one of these kinds of object; None where there is none."""
+    event = transaction.first_event(objects)
+    return None if event is None else _Clock(transaction).right(event)
 
 
-@dataclass(slots=True, eq=False)
-class _Rest:
-    key: Key
-    size: int
-    until: int
+class _Clock:
+    """Where a clock ran ahead and was set back later, everything that it stamped beyond that came before it."""
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._corrections: list[tuple[int, int]] = []
+        for number, right in reversed(transaction.clock_corrections()):
+            latest = self._corrections[-1][1] if self._corrections else right
+            # From the last to the first: the earliest of the right times from that one on.
+            self._corrections.append((number, min(latest, right)))
+
+    def right(self, event: Event) -> int:
+        """When it happened. To be asked in the order of events."""
+        while self._corrections and self._corrections[-1][0] <= event.id:
+            self._corrections.pop()
+        return min(event.time, self._corrections[-1][1]) if self._corrections else event.time
 
 
 class Replay:
@@ -132,94 +87,120 @@ class Replay:
 
     def __init__(self, listener: Listener) -> None:
         self._listener = listener
-        self._time = 0
-        self._due: list[tuple[int, int, Place | None, _Reservation | _Rest]] = []
-        self._order = count()
-        self._pool_rest: dict[str, int] = {}
-        self._pool_place: dict[str, str | None] = {}
-        self._reservations: dict[str, _Reservation] = {}
-        self._by_workload: dict[str, dict[str, _Reservation]] = {}
-        self._mapped: dict[Place, _Reservation] = {}
-        self._instances: dict[str, _Instance] = {}
-        self._rests: dict[Place, _Rest] = {}
-        self._untold: dict[str, _Instance] = {}
-        self.first: int | None = None
-        """Time of the first event."""
+        self._state = State()
 
-    def run(self, transaction: Transaction) -> None:
-        """Tells everything up to the transaction's present."""
-        # Where a clock ran ahead and was set back later, everything that it stamped beyond that came before it.
-        corrections = [(one["id"], one["time"]) for one in transaction.events("kind = 'ledger.clock_accepted'")]
-        for number, stamped, kind, thing, name, before, after in transaction.stream_events(OBJECTS):
-            while corrections and corrections[0][0] <= number:
-                corrections.pop(0)
-            time = min([stamped, *(right for _id, right in corrections)])
-            if self.first is None:
-                self.first = time
-            self._advance(time)
-            self._event(kind, thing, name, before, after)
-        self._advance(transaction.now)
+    def run(self, transaction: Transaction, since: int = 0, until: int | None = None, *, whole: bool = False) -> None:
+        """Tells what matters to a window: what stood before it, and what came then.
 
-    def _event(self, kind: str, thing: str, name: str, before: str | None, after: str | None) -> None:
-        data = json.loads(after) if after is not None else None
-        if thing == "reservation":
-            self._reservation(kind, name, data)
+        Args:
+            since: its beginning; what came earlier may be told as levels only.
+            until: its end; None, or later than now, for the transaction's present.
+            whole: begin with the first event all the same.
+        """
+        end = transaction.now if until is None else min(until, transaction.now)
+        # Not with one that ends in the window's first moment: something in that moment may be part of it.
+        summary = transaction.newest_summary(FORM, since) if since and not whole else None
+        for time, event in self._events(transaction, summary):
+            if time > end:
+                break
+            self._tell(time, event)
+        self._advance(end)
+
+    def summarise(self, transaction: Transaction, most: int) -> Summary | None:
+        """What the newest summary and the next ``most`` events come to; None where nothing is new."""
+        summary = transaction.newest_summary(FORM)
+        told = last = summary.event_id if summary else 0
+        number = 0
+        for time, event in self._events(transaction, summary):
+            self._tell(time, event)
+            last, number = event.id, number + 1
+            if number == most:
+                break
+        else:
+            # What the others are about does not matter here.
+            last = transaction.newest_event()
+        # Nothing else that is due by now is told: the next event decides whether its time had come.
+        return Summary(last, self._state.time, self._state.size, self._state.dump()) if last > told else None
+
+    def _events(self, transaction: Transaction, summary: Summary | None) -> Iterator[tuple[int, Event]]:
+        """What follows a summary, with the right times; before that the levels that it holds are told."""
+        if summary is not None:
+            self._state = State.load(summary.data)
+            for level in self._state.levels():
+                self._level(*level)
+        clock = _Clock(transaction)
+        for event in transaction.stream_events(OBJECTS, summary.event_id if summary else 0):
+            yield clock.right(event), event
+
+    def _tell(self, time: int, event: Event) -> None:
+        self._advance(time)
+        thing, kind, name, state = event.object, event.kind, event.name, self._state
+        if kind == RENAMED and event.before is not None and event.after is not None:
+            self._renamed(json.loads(event.before)["name"], name, json.loads(event.after))
         elif thing == "instance":
-            if kind == RENAMED and before is not None and data is not None:
-                self._renamed(json.loads(before)["name"], name, data)
-            else:
-                self._instance(kind, name, data)
+            self._instance(kind, name, event.after)
         elif thing == "prefix":
-            if before is not None and self._rests:
-                self._rested(Place(json.loads(before)["pool"], name))
+            self._prefix(kind, name, event)
+        elif kind == "ledger.clock_accepted":
+            self._limit_rests()
+        elif event.after is None:
+            if thing == "reservation":
+                self._reservation(kind, name, None)
+        elif thing == "reservation":
+            self._reservation(kind, name, json.loads(event.after))
         elif thing == "pool":
-            if data is not None:
-                self._pool_rest[name] = parse_duration(data["quarantine"]) * 1000
-                self._pool_place[name] = data["location"]
-        elif kind == "unexpected_scaling" and data is not None:
-            self._missed(name, data)
+            pool = json.loads(event.after)
+            state.pool_rest[name] = parse_duration(pool["quarantine"]) * 1000
+            state.pool_place[name] = pool["location"]
+        elif kind == "unexpected_scaling":
+            self._missed(name, json.loads(event.after))
         elif thing == "traffic":
-            self._traffic(kind, data)
+            self._traffic(kind, json.loads(event.after))
 
     # Time
 
     def _advance(self, time: int) -> None:
         """Lets everything happen that is due."""
-        while self._due and self._due[0][0] <= time:
-            due, _order, place, item = heapq.heappop(self._due)
-            self._time = max(self._time, due)
-            if isinstance(item, _Rest):
-                if place is not None and self._rests.get(place) is item and item.until == due:
+        state = self._state
+        while state.due and state.due[0][0] <= time:
+            due, _order, place, item = heapq.heappop(state.due)
+            state.time = max(state.time, due)
+            if isinstance(item, Rest):
+                if place is not None and state.rests.get(place) is item and item.until == due:
                     self._rested(place)
-            elif self._reservations.get(item.name) is item:
+            elif state.reservations.get(item.name) is item:
                 if item.expires_at == due:
                     self._end(item, "expired")
                 elif item.starts_at == due and not item.begun:
                     old = item.levels()
-                    item.begun = True
+                    item.pass_time(state.time)
+                    item.begin()
                     self._shift(item, old)
-        self._time = max(self._time, time)
-
-    def _at(self, time: int, item: _Reservation | _Rest, place: Place | None = None) -> None:
-        heapq.heappush(self._due, (time, next(self._order), place, item))
+        state.time = max(state.time, time)
 
     # Telling
 
     def _level(self, key: Key, what: str, prefixes: int, size: int) -> None:
-        self._listener.level(self._time, key, what, prefixes, size)
+        if what in _SEEN:
+            self._state.seen[key.workload, key.location] = None
+        self._listener.level(self._state.time, key, what, prefixes, size)
 
-    def _shift(self, item: _Reservation, old: Counter[tuple[Key, str]]) -> None:
+    def _happened(self, keys: Sequence[Key], what: str, number: int = 1) -> None:
+        self._listener.happened(self._state.time, keys, what, number)
+
+    def _shift(self, item: Standing, old: Counter[tuple[Key, str]]) -> None:
         new = item.levels()
         for key, what in {**old, **new}:
             number = new[key, what] - old[key, what]
             if number:
                 self._level(key, what, number, item.size)
 
-    def _set(self, place: Place, state: str | None) -> bool:
-        """Another state (None: no longer held) of a prefix that a reservation holds. False where none does."""
-        item = self._mapped.get(place)
+    def _set(self, place: Place, state: str | None) -> None:
+        """Another state (None: no longer held) of a prefix that a reservation holds, where one does."""
+        item = self._state.mapped.get(place)
         if item is None:
-            return False
+            return
+        item.pass_time(self._state.time)
         key, old = item.key(place.pool), item.prefixes[place]
         before = item.levels_of(old)
         after = item.levels_of(state) if state is not None else ()
@@ -230,17 +211,17 @@ class Replay:
             if what not in before:
                 self._level(key, what, 1, item.size)
         if state is None:
-            del item.prefixes[place], self._mapped[place]
-            item.note_pools()
+            del item.prefixes[place], self._state.mapped[place]
+            item.recount()
         else:
+            item.idle += (state == RESERVED) - (old == RESERVED)
             item.prefixes[place] = state
-        return True
 
     # Reservations
 
     def _reservation(self, kind: str, name: str, data: dict[str, Any] | None) -> None:
-        item = self._reservations.get(name)
-        word = kind.partition(".")[2]
+        state, word = self._state, kind.partition(".")[2]
+        item = state.reservations.get(name)
         if data is None:
             if item is not None:
                 self._end(item, word)
@@ -249,70 +230,90 @@ class Replay:
         if item is None:
             family = int(data["family"][-1])
             size = 1 << (FAMILY_BITS[family] - data["prefix_length"])
-            item = _Reservation(name, data["workload"], data["location"], family, size, 0, 0, 0, {})
-            self._reservations[name] = item
-            self._by_workload.setdefault(item.workload, {})[name] = item
+            item = Standing(name, data["workload"], data["location"], family, size, noted=state.time)
+            state.add(item)
         else:
             old = item.levels()
+            item.pass_time(state.time)
             for place in item.prefixes:
-                del self._mapped[place]
+                del state.mapped[place]
         item.instances = data["instances"]
-        item.prefixes = {Place(pool, cidr): state for pool, cidr, state in told_prefixes(data)}
+        item.prefixes = {Place(pool, cidr): condition for pool, cidr, condition in told_prefixes(data)}
         self._take_over(item)
-        for place, state in item.prefixes.items():
-            self._mapped[place] = item
-            if state == RESTING and place not in self._rests:
+        for place, condition in item.prefixes.items():
+            state.mapped[place] = item
+            if condition == RESTING and place not in state.rests:
                 item.prefixes[place] = RESERVED
-        item.note_pools()
-        item.note_places(self._pool_place)
+        item.recount()
+        item.note_places(state.pool_place)
+        self._set_time(item, data)
+        self._shift(item, old)
+        self._happened(item.keys(), f"reservations_{word}")
+
+    def _set_time(self, item: Standing, data: dict[str, Any]) -> None:
+        """When it begins and ends, and by whose forecast."""
+        forecast = data.get("forecast_id"), data.get("confidence")
+        if forecast != (item.forecast_id, item.confidence):
+            self._stretch(item, "replanned")
+            item.forecast_id, item.confidence = forecast
+            item.since = self._state.time
         starts_at, expires_at = milliseconds(data["starts_at"]), milliseconds(data["expires_at"])
         if starts_at != item.starts_at:
-            self._at(starts_at, item)
+            self._state.expect(starts_at, item)
         if expires_at != item.expires_at:
-            self._at(expires_at, item)
+            self._state.expect(expires_at, item)
         item.starts_at, item.expires_at = starts_at, expires_at
-        item.begun = starts_at <= self._time
-        self._shift(item, old)
-        self._listener.happened(self._time, item.keys(), f"reservations_{word}")
+        if starts_at > self._state.time:
+            item.begun = False
+        elif not item.begun:
+            item.begin()
 
-    def _take_over(self, item: _Reservation) -> None:
+    def _take_over(self, item: Standing) -> None:
         """A reservation that grows may get what another one of the same call gives up, of which is told only later."""
-        others: dict[str, _Reservation] = {}
+        others: dict[str, Standing] = {}
         for place in item.prefixes:
-            other = self._mapped.get(place)
+            other = self._state.mapped.get(place)
             if other is not None:
                 others[other.name] = other
         for other in others.values():
             old = other.levels()
+            other.pass_time(self._state.time)
             for place in other.prefixes.keys() & item.prefixes.keys():
-                del other.prefixes[place], self._mapped[place]
-            other.note_pools()
+                del other.prefixes[place], self._state.mapped[place]
+            other.recount()
             self._shift(other, old)
 
-    def _end(self, item: _Reservation, word: str) -> None:
+    def _end(self, item: Standing, word: str) -> None:
         keys, old = item.keys(), item.levels()
+        item.pass_time(self._state.time)
+        self._stretch(item, word)
         for place in item.prefixes:
-            del self._mapped[place]
+            del self._state.mapped[place]
         item.prefixes = {}
         self._shift(item, old)
-        del self._reservations[item.name], self._by_workload[item.workload][item.name]
-        self._listener.happened(self._time, keys, f"reservations_{word}")
+        self._state.remove(item)
+        self._happened(keys, f"reservations_{word}")
+
+    def _stretch(self, item: Standing, word: str) -> None:
+        found = item.stretch(word)
+        if found is not None:
+            self._listener.ended(found)
 
     # Instances
 
-    def _instance(self, kind: str, name: str, data: dict[str, Any] | None) -> None:
-        item = self._instances.get(name)
-        if data is None:
+    def _instance(self, kind: str, name: str, after: str | None) -> None:
+        item = self._state.instances.get(name)
+        if after is None:
             if item is not None:
                 self._deleted(item)
                 self._retire(item)
         elif item is None:
-            self._created(name, data, counted=kind == "instance.created")
+            self._created(name, json.loads(after), counted=kind == "instance.created")
         elif kind == "instance.deleted":
             self._deleted(item)
         elif kind in ("instance.created", "instance.changed", "instance.moved") and not item.wanted:
+            self._level(item.key, item.level, -1, item.size)
             item.wanted = True
-            self._level(item.key, "resting", -1, item.size)
             self._level(item.key, item.level, 1, item.size)
             self._count(item)
 
@@ -321,8 +322,10 @@ class Replay:
         place = Place(data["pool"], data["cidr"])
         key = self._instance_key(data)
         size = 1 << (FAMILY_BITS[family] - data["prefix_length"])
-        item = self._instances[name] = _Instance(name, key, place, size, data["source"])
-        rest = self._rests.pop(place, None)
+        # One that is imported may be on its way out already.
+        item = Living(name, key, place, size, data["source"], data["status"] != RELEASING)
+        self._state.instances[name] = item
+        rest = self._state.rests.pop(place, None)
         if rest is not None:
             self._level(rest.key, "resting", -1, rest.size)
         self._set(place, ACTIVE)
@@ -331,88 +334,114 @@ class Replay:
             self._count(item)
 
     def _instance_key(self, data: dict[str, Any]) -> Key:
-        location = data["location"] or self._pool_place.get(data["pool"])
+        location = data["location"] or self._state.pool_place.get(data["pool"])
         return Key(data["pool"], int(data["family"][-1]), data["workload"], location)
 
     def _renamed(self, former: str, name: str, data: dict[str, Any]) -> None:
         """An adopted instance got its own name back, and perhaps its workload."""
-        item = self._instances.pop(former, None)
+        state = self._state
+        item = state.instances.pop(former, None)
         if item is None:
             return
         self._level(item.key, item.level, -1, item.size)
         item.name, item.key = name, self._instance_key(data)
         self._level(item.key, item.level, 1, item.size)
-        self._instances[name] = item
+        state.instances[name] = item
+        if state.untold.pop(former, None) is not None:
+            state.untold[name] = item
 
-    def _count(self, item: _Instance) -> None:
-        self._listener.happened(self._time, [item.key], "created")
+    def _count(self, item: Living) -> None:
+        self._happened([item.key], "created")
         if item.source == SHADOW:
-            self._listener.happened(self._time, [item.key], "hits")
+            self._happened([item.key], "hits")
         else:
-            self._untold[item.name] = item
-            self._listener.happened(self._time, [item.key], f"missed:{RETURNED}")
+            self._state.untold[item.name] = item
+            self._happened([item.key], f"missed:{RETURNED}")
+            self._listener.missed(self._state.time, item.name, item.key, RETURNED, _BACK, again=False)
 
     def _missed(self, workload: str, data: dict[str, Any]) -> None:
         """A miss counts for the pool that served it, and against those in which something was reserved for it."""
-        item = self._untold.pop(data["instance"], None)
+        item = self._state.untold.pop(data["instance"], None)
         if item is None:
             return
-        kind = reason_kind(data["reason"], [one["name"] for one in data["reservations"]])
-        self._listener.happened(self._time, [item.key], f"missed:{RETURNED}", -1)
-        self._listener.happened(self._time, [item.key], f"missed:{kind}")
-        standing = self._by_workload.get(workload, {}).values()
+        reason, words = read_reason(data)
+        self._happened([item.key], f"missed:{RETURNED}", -1)
+        self._happened([item.key], f"missed:{reason}")
+        self._listener.missed(self._state.time, item.name, item.key, reason, words, again=True)
+        standing = self._state.by_workload.get(workload, {}).values()
         against = {pool for one in standing for pool in one.pools} - {item.key.pool}
         if against:
-            keys = [item.key._replace(pool=pool) for pool in sorted(against)]
-            self._listener.happened(self._time, keys, "against", 1)
+            self._happened([item.key._replace(pool=pool) for pool in sorted(against)], "against")
 
-    def _deleted(self, item: _Instance) -> None:
+    def _deleted(self, item: Living) -> None:
         if item.wanted:
-            item.wanted = False
-            self._untold.pop(item.name, None)
+            self._state.untold.pop(item.name, None)
             self._level(item.key, item.level, -1, item.size)
-            self._level(item.key, "resting", 1, item.size)
-            self._listener.happened(self._time, [item.key], "deleted")
+            item.wanted = False
+            self._level(item.key, item.level, 1, item.size)
+            self._happened([item.key], "deleted")
 
-    def _retire(self, item: _Instance) -> None:
-        del self._instances[item.name]
-        place = item.place
+    def _retire(self, item: Living) -> None:
+        state, place = self._state, item.place
+        del state.instances[item.name]
         self._give_up(place)
-        rest = self._pool_rest.get(place.pool, 0)
+        rest = state.pool_rest.get(place.pool, 0)
         if not rest:
             self._level(item.key, "resting", -1, item.size)
             self._set(place, RESERVED)
             return
-        self._rests[place] = _Rest(item.key, item.size, self._time + rest)
-        self._at(self._time + rest, self._rests[place], place)
+        self._rest(place, Rest(item.key, item.size, state.time + rest))
+
+    # Quarantine
+
+    def _prefix(self, kind: str, cidr: str, event: Event) -> None:
+        if event.before is not None:
+            if self._state.rests:
+                self._rested(Place(json.loads(event.before)["pool"], cidr))
+        elif kind == "prefix.imported" and event.after is not None:
+            # After whose instance, or subnet, it rests is not known here. A reservation's own knows it as resting.
+            data = json.loads(event.after)
+            key = Key(data["pool"], 6 if ":" in cidr else 4, "", None)
+            self._rest(Place(data["pool"], cidr), Rest(key, 0, milliseconds(data["until"])))
+
+    def _rest(self, place: Place, rest: Rest) -> None:
+        self._state.rests[place] = rest
+        self._state.expect(rest.until, rest, place)
         self._set(place, RESTING)
 
     def _rested(self, place: Place) -> None:
-        rest = self._rests.pop(place, None)
+        rest = self._state.rests.pop(place, None)
         if rest is not None:
             self._level(rest.key, "resting", -1, rest.size)
             self._give_up(place)
             self._set(place, RESERVED)
 
+    def _limit_rests(self) -> None:
+        """A clock that ran ahead was set back: what was to rest for longer than its pool has it now, rests so long."""
+        state = self._state
+        for place, rest in state.rests.items():
+            latest = state.time + state.pool_rest.get(place.pool, 0)
+            if rest.until > latest:
+                rest.until = latest
+                state.expect(latest, rest, place)
+
     def _give_up(self, place: Place) -> None:
         """A reservation that was made smaller lets go of a prefix as soon as no instance has it."""
-        mapped = self._mapped.get(place)
+        mapped = self._state.mapped.get(place)
         if mapped is not None and len(mapped.prefixes) > mapped.instances:
             self._set(place, None)
 
     # Traffic
 
-    def _traffic(self, kind: str, data: dict[str, Any] | None) -> None:
-        if data is None:
-            return
+    def _traffic(self, kind: str, data: dict[str, Any]) -> None:
         family = 6 if ":" in data["cidr"] else 4
         keys = [Key(data["pool"], family, data["workload"] or "", data["location"])]
         if kind == AHEAD:
-            self._listener.happened(self._time, keys, "packets_ahead", data["packets"])
+            self._happened(keys, "packets_ahead", data["packets"])
         elif kind == UNRESERVED:
-            self._listener.happened(self._time, keys, "packets_unreserved", data["packets"])
+            self._happened(keys, "packets_unreserved", data["packets"])
         elif kind == IDLE:
-            self._listener.happened(self._time, keys, "instances_idle")
+            self._happened(keys, "instances_idle")
 
 
 def milliseconds(text: str) -> int:

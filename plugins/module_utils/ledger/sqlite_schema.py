@@ -298,6 +298,18 @@ _VERSION_3 = (
     "CREATE INDEX reservation_ended ON reservation (ended) WHERE ended IS NOT NULL",
     "DROP INDEX instance_reservation",
     "CREATE INDEX instance_reservation ON instance (reservation_id, ordinal) WHERE reservation_id IS NOT NULL",
+    # What the audit trail up to an event comes to, so that its telling need not begin with the first one.
+    """
+    CREATE TABLE usage_summary (
+        event_id INTEGER NOT NULL PRIMARY KEY,
+        time INTEGER NOT NULL,
+        form INTEGER NOT NULL,
+        size INTEGER NOT NULL,
+        data BLOB NOT NULL
+    )
+    """,
+    # The few events that tell of a wrong clock, without a look at all the others.
+    "CREATE INDEX event_clock_accepted ON event (id) WHERE kind = 'ledger.clock_accepted'",
 )
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (_VERSION_1, _VERSION_2, _VERSION_3)

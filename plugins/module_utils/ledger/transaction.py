@@ -19,19 +19,19 @@ from .rows import POOL_COLUMNS, SUBNET_COLUMNS, pool_row, read_pool, read_subnet
 from .shadow import Shadow
 from .store import Store
 from .traffic import TrafficRecords
+from .trail import Trail
 
 CLOCK_TOLERANCE = 60_000
 """Milliseconds that the clock may lie behind the last event before nothing expires any more."""
 
 _CHUNK = 500
-_PORTION = 2000
 
 
 def _marks(count: int) -> str:
     return ", ".join("?" * count)
 
 
-class Transaction(Records, Shadow, TrafficRecords):
+class Transaction(Records, Shadow, TrafficRecords, Trail):
     """What a caller may do inside ``Ledger.transaction`` (and, reading only, inside ``Ledger.snapshot``).
 
     Attributes:
@@ -422,24 +422,6 @@ class Transaction(Records, Shadow, TrafficRecords):
         ).fetchall()
         keys = ("id", "time", "actor", "kind", "object", "name", "before", "after")
         return [dict(zip(keys, row, strict=True)) for row in reversed(rows)]
-
-    def stream_events(self, objects: Sequence[str]) -> Iterator[tuple[int, int, str, str, str, str | None, str | None]]:
-        """(id, time, kind, object, name, before, after) of the events about these kinds of object, oldest first.
-
-        Reads in portions, so that a long audit trail is never in memory as a whole.
-        """
-        self.flush_rows()
-        last = 0
-        while True:
-            rows = self._store.execute(
-                "SELECT id, time, kind, object, name, before, after FROM event "
-                f"WHERE id > ? AND object IN ({_marks(len(objects))}) ORDER BY id LIMIT {_PORTION}",
-                (last, *objects),
-            ).fetchall()
-            yield from rows
-            if len(rows) < _PORTION:
-                return
-            last = rows[-1][0]
 
     # -- writing
 

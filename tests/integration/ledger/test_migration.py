@@ -4,11 +4,13 @@
 ``data/v1.sql`` was written by the code of schema version 1: pools of both families and two routing domains, subnets in
 every status, quarantine, a security profile, nodes. ``data/v2.sql`` was written by that of version 2: reservations with
 prefixes in every state, one of them over and not yet met; instances, one of them on its way to another node; quarantine
-after subnets and instances, also of the same name.
+after subnets and instances, also of the same name. ``data/v2_usage.sql`` likewise: reservations, hits, and misses of
+most kinds; ``data/v2_usage.json`` is the usage that it told of all of it, and of the last two hours.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -28,6 +30,9 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance im
 )
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window, usage
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_feedback import feedback
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_summary import keep_summary
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger import sqlite_schema
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import LedgerUnusable
@@ -38,15 +43,17 @@ from .test_concurrency import FORK
 STEPS = {1: sum(len(one) + 1 for one in sqlite_schema.MIGRATIONS[1:]), 2: len(sqlite_schema.MIGRATIONS[2]) + 1}
 """Statements of the migration from a version, and for each version the one that notes it."""
 
+DATA = Path(__file__).parent / "data"
+
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
-    return written(tmp_path, 1)
+    return written(tmp_path, "v1")
 
 
-def written(tmp_path: Path, version: int) -> Path:
-    path = tmp_path / f"old-{version}.db"
-    script = (Path(__file__).parent / "data" / f"v{version}.sql").read_text(encoding="utf-8")
+def written(tmp_path: Path, name: str) -> Path:
+    path = tmp_path / f"old-{name}.db"
+    script = (DATA / f"{name}.sql").read_text(encoding="utf-8")
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(script)
@@ -142,7 +149,7 @@ def _die_migrating(path: Path, number: int, last: bool) -> None:
 def test_a_migration_that_is_killed_leaves_a_whole_ledger_of_the_old_version(
     tmp_path: Path, version: int, number: int
 ) -> None:
-    path = written(tmp_path, version)
+    path = written(tmp_path, f"v{version}")
     before = content(path)
     process = FORK.Process(target=_die_migrating, args=(path, number, number == STEPS[version]))
     process.start()
@@ -155,7 +162,7 @@ def test_a_migration_that_is_killed_leaves_a_whole_ledger_of_the_old_version(
 
 
 def test_what_version_2_held_is_there_after_the_migration_and_goes_its_way(tmp_path: Path) -> None:
-    path = written(tmp_path, 2)
+    path = written(tmp_path, "v2")
     names = ("pool", "pool_prefix", "free_block", "subnet", "reserved", "instance", "floor", "node", "event", "meta")
     before = {name: table(path, f"SELECT * FROM {name}") for name in names}
     with Ledger(path, any_version=True) as ledger:
@@ -203,3 +210,29 @@ def test_a_backup_of_version_1_can_be_restored(old: Path, tmp_path: Path) -> Non
         with ledger.snapshot() as transaction:
             assert len(transaction.subnets()) == 6
     assert content(backup) == before
+
+
+def test_usage_of_version_2_is_told_as_version_2_did(tmp_path: Path) -> None:
+    path = written(tmp_path, "v2_usage")
+    (last,) = table(path, "SELECT MAX(time) FROM event")[0]
+    with Ledger(path, any_version=True, clock=lambda: last / 1000) as ledger:
+        assert migrate_ledger(ledger) == (2, sqlite_schema.SCHEMA_VERSION)
+    expected = json.loads((DATA / "v2_usage.json").read_text(encoding="utf-8"))
+    with Ledger(path, clock=lambda: last / 1000) as ledger:
+        for _time in ("without a summary", "with one"):
+            with ledger.snapshot() as transaction:
+                found = [usage(transaction, read_window(since, None, transaction.now)) for since in (None, "2h")]
+            assert found == expected
+            keep_summary(ledger, every=1)
+        missed = [(miss.instance, miss.reason) for one in feedback(ledger).values() for miss in one.misses]
+        assert verify_ledger(ledger) == []
+    assert sorted(missed) == [
+        ("api-1", "family"),
+        ("db-1", "location"),
+        ("new-1", "none"),
+        ("new-1", "returned"),
+        ("soon-1", "none"),
+        ("web-1", "node"),
+        ("web-3", "exhausted"),
+        ("web-4", "exhausted"),
+    ]

@@ -96,7 +96,11 @@ def test_what_is_not_foreseen_comes_from_the_provider_pools_and_is_told(shadow: 
         "active": 1,
         "starts_at": "2027-01-15T08:00:00.000Z",
         "expires_at": "2027-01-15T09:00:00.000Z",
+        "reason": "exhausted",
+        "words": "every prefix has an instance, or rests after one",
     }
+    assert (told["reason"], told["words"]) == ("exhausted", second.missed)
+    assert told["reservations"][1]["reason"] == "not_begun"
     with pytest.raises(AllocationRefused, match="exhausted"):
         shadow.create("web-3", dynamic=False)
 

@@ -7,147 +7,33 @@ A longer run: ``SHADOWNET_EXAMPLES=2000 pytest tests/unit/ipam/test_usage.py``.
 from __future__ import annotations
 
 import os
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import expire
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import accept_clock
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import Window, read_window, usage
-from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_history import usage_history
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window, usage
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_feedback import read_feedback
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_history import Interval, usage_history
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_replay import LEVELS
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import ShadownetError
 from ansible_collections.shadownet.ipam.tests.unit.ipam.desk import START, Desk
+from ansible_collections.shadownet.ipam.tests.unit.ipam.usage_oracle import (
+    BEGINNING,
+    HISTORIES,
+    MINUTE,
+    Step,
+    Watched,
+    watched,
+    window,
+)
 
 EXAMPLES = int(os.environ.get("SHADOWNET_EXAMPLES", "60"))
-MINUTE = 60
 COUNTS = ("created", "hits", "deleted", "reservations_made", "reservations_expired", "reservations_removed")
-
-# -- the oracle
-
-
-class Watched:
-    """A desk whose state is looked at every minute, with everything moved on that is due, in a transaction that is
-    undone: the ledger itself learns of it only when a call comes by."""
-
-    def __init__(self, folder: Path) -> None:
-        self.desk = Desk(folder / "ledger.db")
-        self.minute = 0
-        self.levels: list[Counter[tuple[Any, ...]]] = []
-        self.counts: Counter[tuple[Any, ...]] = Counter()
-        self.ends: dict[str, tuple[int, str]] = {}
-        self.desk.pool("s1", "10.1.0.0/27", kind="shadow", quarantine="3m")
-        self.desk.pool("s2", "10.2.0.0/29", kind="shadow", quarantine="0s")
-        self.desk.pool("p", "10.3.0.0/28", quarantine="2m")
-
-    def wait(self, minutes: int) -> None:
-        for _number in range(minutes):
-            self.levels.append(self.look())
-            self.minute += 1
-            self.desk.seconds += MINUTE
-            self.expire()
-
-    def expire(self) -> None:
-        for name, (minute, workload) in list(self.ends.items()):
-            if minute <= self.minute:
-                self.counts[minute, workload, "reservations_expired"] += 1
-                del self.ends[name]
-
-    def look(self) -> Counter[tuple[Any, ...]]:
-        found: Counter[tuple[Any, ...]] = Counter()
-        with self.desk.ledger.transaction("oracle", check=True) as transaction:
-            expire(transaction, limit=None)
-            standing = transaction.reservations()
-            assert {one.name for one in standing} == set(self.ends)
-            for item in standing:
-                for one in transaction.reserved_of(item.id):
-                    pool = transaction.pool_of(one.pool_id).name
-                    if item.starts_at <= transaction.now:
-                        found[pool, item.workload, "reserved"] += one.block.size
-                        found[pool, item.workload, "idle"] += one.block.size if one.state == "reserved" else 0
-                    elif one.state == "reserved":
-                        found[pool, item.workload, "ahead"] += one.block.size
-            for one in transaction.instances():
-                pool = transaction.pool_of(one.pool_id).name
-                what = "resting" if not one.wanted else "activated" if one.source == "shadow" else "dynamic"
-                found[pool, one.workload, what] += one.block.size
-                found[pool, one.workload, "instances"] += one.wanted
-            for pool in transaction.pools().values():
-                for one in transaction.occupied_of(pool):
-                    if one.kind == "quarantine":
-                        found[pool.name, str(one.name).partition("-")[0], "resting"] += one.block.size
-        return found
-
-    def count(self, workload: str, what: str) -> None:
-        self.counts[self.minute, workload, what] += 1
-
-    def reserve(self, *wanted: tuple[tuple[str, str], int, int, int]) -> None:
-        """In one call: (name and workload, instances, minutes until it begins, and until it ends) of each."""
-        items = [
-            {
-                "name": name,
-                "workload": workload,
-                "instances": instances,
-                "begins": begins * MINUTE,
-                "ends": (begins + lasts) * MINUTE,
-                "prefix_length": 31 if name == "web-2" else 32,
-                "pools": ["s2" if name == "db" else "s1"],
-            }
-            for (name, workload), instances, begins, lasts in wanted
-        ]
-        for outcome, ((name, workload), _instances, begins, lasts) in zip(
-            self.desk.reserve(*items), wanted, strict=True
-        ):
-            if outcome.before is None:
-                self.count(workload, "reservations_made")
-            self.ends[name] = (self.minute + begins + lasts, workload)
-
-    def withdraw(self, name: str) -> None:
-        (outcome,) = self.desk.withdraw(name)
-        if outcome.before is not None:
-            self.count(self.ends.pop(name)[1], "reservations_removed")
-
-    def create(self, name: str, **options: Any) -> None:
-        workload = name.partition("-")[0]
-        wanted = self.wanted(name)
-        created = self.desk.create(name, workload, **options)
-        if not wanted:
-            self.count(workload, "created")
-            if created.instance.source == "shadow":
-                self.count(workload, "hits")
-
-    def delete(self, name: str) -> None:
-        if self.wanted(name):
-            self.count(name.partition("-")[0], "deleted")
-        self.desk.delete(name)
-
-    def wanted(self, name: str) -> bool:
-        return self.desk.rows("SELECT wanted FROM instance WHERE name = ?", name) == [(1,)]
-
-    def answer(self, ok: bool) -> None:
-        for (revision,) in self.desk.rows("SELECT revision FROM node WHERE name = 'n1'"):
-            self.desk.answer("n1", revision, ok)
-
-
-@contextmanager
-def watched() -> Iterator[Watched]:
-    with tempfile.TemporaryDirectory() as folder:
-        made = Watched(Path(folder))
-        try:
-            yield made
-        finally:
-            made.desk.close()
-
-
-def window(first: int, last: int) -> Window:
-    return Window((START + first * MINUTE) * 1000, (START + last * MINUTE) * 1000, False)
 
 
 def check(case: Watched, first: int, last: int) -> None:
@@ -158,7 +44,7 @@ def check(case: Watched, first: int, last: int) -> None:
         for levels in case.levels[first:last]:
             for key, number in levels.items():
                 sums.setdefault(key[column], Counter())[key[2]] += number
-        for (minute, workload, what), number in case.counts.items():
+        for (minute, workload, what, _location), number in case.counts.items():
             if group == "workloads" and first <= minute < last:
                 sums.setdefault(workload, Counter())[what] += number
         entries = {one[group[:-1]]: one for one in found[group]}
@@ -185,97 +71,82 @@ def check_history(case: Watched, first: int, last: int, minutes: int) -> None:
     with case.desk.ledger.snapshot() as transaction:
         rows = usage_history(transaction, window(first, last), minutes * MINUTE * 1000)
     for row in rows:
-        at = (row.time // 1000 - START) // MINUTE
+        at, group = (row.time // 1000 - START) // MINUTE, (row.workload, row.location or None)
         seen = [
-            sum(number for key, number in levels.items() if key[1:] == (row.workload, "instances"))
+            sum(number for (_pool, *key), number in levels.items() if key == [group[0], "instances", group[1]])
             for levels in case.levels[at : at + minutes]
         ]
         assert (row.instances, row.instances_max) == (seen[-1], max(seen))
         assert row.instances_mean == round(sum(seen) / minutes, 3)
         counts = [
-            sum(
-                number
-                for (minute, workload, word), number in case.counts.items()
-                if (workload, word) == (row.workload, what) and at <= minute < at + minutes
-            )
+            sum(case.counts[minute, group[0], what, group[1]] for minute in range(at, at + minutes))
             for what in ("created", "deleted", "hits")
         ]
         assert [row.created, row.deleted, row.created - row.missed] == counts
+    groups = {(row.workload, row.location or None) for row in rows}
     starts = {row.time for row in rows}
-    assert not starts or len(starts) == last // minutes - (min(starts) // 1000 - START) // MINUTE // minutes
+    assert len(rows) == len(starts) * len(groups)
+    if starts:
+        begin, end = ((moment(rows) // 1000 - START) // MINUTE for moment in (_first, _last))
+        assert len(starts) == (end - begin) // minutes + 1 == last // minutes - begin // minutes
+        # Nobody is left out, and nobody is there who came later.
+        there = {
+            (key[1], key[3])
+            for levels in case.levels[: end + minutes]
+            for key, number in levels.items()
+            if number and key[2] in ("instances", "reserved")
+        }
+        assert there <= groups <= there | {(key[1], key[3]) for key in case.counts if key[0] < end + minutes}
 
 
-# -- any history
-
-NAMES = st.sampled_from([f"{workload}-{number}" for workload in ("web", "db") for number in range(3)])
-# Most of what is worth telling needs something that stands already.
-BEGINNING: list[tuple[Any, ...]] = [
-    ("reserve", (("web", "web"), 6, 0, 40), (("db-2", "db"), 20, 0, 40)),
-    ("reserve", (("db", "db"), 2, 1, 30)),
-    ("create", "web-0", False),
-    ("create", "web-1", True),
-    ("answer", True),
-    ("wait", 2),
-    ("create", "db-0", False),
-]
-RESERVATIONS = st.sampled_from([("web", "web"), ("web-2", "web"), ("db", "db"), ("db-2", "db")])
-RESERVED = st.tuples(RESERVATIONS, st.integers(0, 4), st.integers(0, 6), st.integers(1, 12))
-# In one call one grows into what the other one gives up: both fill most of their pool.
-SPLIT = st.builds(
-    lambda share, ahead, lasts: (
-        "reserve",
-        (("web", "web"), share, 0, lasts),
-        (("db-2", "db"), 28 - share, ahead, lasts),
-    ),
-    st.integers(2, 26),
-    st.sampled_from([0, 0, 3]),
-    st.integers(5, 30),
-)
-STEPS = st.one_of(
-    st.tuples(st.just("wait"), st.integers(1, 6)),
-    st.tuples(st.just("reserve"), RESERVED),
-    SPLIT,
-    SPLIT,
-    st.tuples(st.just("withdraw"), RESERVATIONS),
-    st.tuples(st.just("create"), NAMES, st.booleans()),
-    st.tuples(st.just("create"), NAMES, st.just(False)),
-    st.tuples(st.just("delete"), NAMES),
-    st.tuples(st.just("again"), NAMES, st.integers(0, 4)),
-    st.tuples(st.just("answer"), st.booleans()),
-    st.tuples(st.just("quarantine"), st.sampled_from(["s1", "s2"]), st.sampled_from(["0s", "1m", "4m"])),
-)
+def _first(rows: list[Interval]) -> int:
+    return rows[0].time
 
 
-def take(case: Watched, step: tuple[Any, ...]) -> None:
-    word, *rest = step
-    if word == "wait":
-        case.wait(rest[0])
-    elif word == "reserve":
-        case.reserve(*rest)
-    elif word == "withdraw":
-        case.withdraw(rest[0][0])
-    elif word == "create":
-        case.create(rest[0], **({"node": "n1", "interface": "tap0"} if rest[1] else {}))
-    elif word == "delete":
-        case.delete(rest[0])
-    elif word == "again":
-        case.delete(rest[0])
-        case.wait(rest[1])
-        case.create(rest[0])
-    elif word == "answer":
-        case.answer(rest[0])
-    else:
-        case.desk.pool(rest[0], "10.1.0.0/27" if rest[0] == "s1" else "10.2.0.0/29", kind="shadow", quarantine=rest[1])
+def _last(rows: list[Interval]) -> int:
+    return rows[-1].time
+
+
+def check_feedback(case: Watched, first: int, last: int) -> None:
+    with case.desk.ledger.snapshot() as transaction:
+        found = read_feedback(transaction, window(first, last))
+    for name in {*found, *(key[1] for key in case.counts if first <= key[0] < last)}:
+        sums: Counter[Any] = Counter()
+        for (minute, workload, what, location), number in case.counts.items():
+            if workload == name and first <= minute < last:
+                sums[what] += number
+                sums[what, location] += number
+        if name not in found:
+            assert not sums["created"]
+            continue
+        one = found[name]
+        assert (one.created, sum(one.hits.values())) == (sums["created"], sums["hits"])
+        assert all(sums["hits", location] == number for location, number in one.hits.items())
+        missed = Counter(miss.location for miss in one.misses)
+        assert all(missed[place] == sums["created", place] - sums["hits", place] for place in (None, "fra1"))
+    ended = [
+        (
+            (item.until // 1000 - START) // MINUTE,
+            item.reservation,
+            item.forecast_id,
+            item.ended,
+            round(item.reserved_hours * 60),
+            round(item.idle_hours * 60),
+        )
+        for one in found.values()
+        for item in one.ended
+    ]
+    assert sorted(ended) == sorted(one for one in case.ended if first <= one[0] < last)
 
 
 @settings(max_examples=EXAMPLES, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(st.lists(STEPS, min_size=3, max_size=30), st.data())
-def test_any_history_in_any_window(steps: list[tuple[Any, ...]], data: st.DataObject) -> None:
+@given(HISTORIES, st.data())
+def test_any_history_in_any_window(steps: list[Step], data: st.DataObject) -> None:
     with watched() as case:
         for step in [*BEGINNING, *steps]:
             # Refused as a whole: nothing happened, for the ledger and for the oracle.
             with suppress(ShadownetError):
-                take(case, step)
+                case.take(step)
         case.wait(1)
         first = data.draw(st.integers(-5, case.minute - 1))
         last = data.draw(st.integers(max(first, 0) + 1, case.minute))
@@ -283,6 +154,8 @@ def test_any_history_in_any_window(steps: list[tuple[Any, ...]], data: st.DataOb
         check(case, 0, case.minute)
         check_history(case, max(first, 0), last, data.draw(st.sampled_from([1, 5])))
         check_history(case, 0, case.minute, 5)
+        check_feedback(case, max(first, 0), last)
+        check_feedback(case, 0, case.minute)
         with case.desk.ledger.snapshot() as transaction:
             early = usage(transaction, window(-5, last))
             full = usage(transaction, window(0, last))
