@@ -171,9 +171,6 @@ class HttpChannel:
         return http.client.HTTPSConnection(self._host, self._port, timeout=self.timeout, context=self._tls)
 
     def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
-        if connection.sock is None:
-            connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.request("POST", self._path, body, self._headers)
         answer = connection.getresponse()
         return answer.status, answer.read()

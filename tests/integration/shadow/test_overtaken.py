@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Current
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
@@ -85,3 +86,29 @@ def test_taken_before_another_process_gave_it_elsewhere(
     before("take", lambda: other.created(at(lab, 2)))
     manager.deleted("web-1")
     assert having(lab) == []
+
+
+@pytest.mark.parametrize("verb", ["add", "del"])
+def test_another_process_gives_or_takes_the_same_between_a_look_and_a_change(
+    book: Book, lab: Lab, manager: ActiveRouteManager, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.reconcile("fe1")
+    if verb == "del":
+        manager.created(at(lab, 1))
+    plain = NetlinkTransport.read
+
+    def late(self: NetlinkTransport) -> Current:
+        found = plain(self)
+        if not self._netfilter:  # an instance's namespace
+            monkeypatch.setattr(NetlinkTransport, "read", plain)
+            lab.run("vm1", "ip", "address", verb, "10.200.0.0/32", "dev", "eth0", "proto", "201")
+        return found
+
+    monkeypatch.setattr(NetlinkTransport, "read", late)
+    if verb == "add":
+        manager.created(at(lab, 1))
+        assert having(lab) == ["vm1"]
+    else:
+        assert manager.deleted("web-1").changed
+        assert having(lab) == []
