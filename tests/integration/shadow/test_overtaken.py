@@ -88,13 +88,14 @@ def test_taken_before_another_process_gave_it_elsewhere(
     assert having(lab) == []
 
 
-@pytest.mark.parametrize("verb", ["add", "del"])
+@pytest.mark.parametrize("verb", ["give", "take"])
 def test_another_process_gives_or_takes_the_same_between_a_look_and_a_change(
     book: Book, lab: Lab, manager: ActiveRouteManager, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     book.reserve(2, node="fe1")
     manager.reconcile("fe1")
-    if verb == "del":
+    place = {"netns": lab.names["vm1"], "instance_interface": "eth0", "gateway": None}
+    if verb == "take":
         manager.created(at(lab, 1))
     plain = NetlinkTransport.read
 
@@ -102,11 +103,11 @@ def test_another_process_gives_or_takes_the_same_between_a_look_and_a_change(
         found = plain(self)
         if not self._netfilter:  # an instance's namespace
             monkeypatch.setattr(NetlinkTransport, "read", plain)
-            lab.run("vm1", "ip", "address", verb, "10.200.0.0/32", "dev", "eth0", "proto", "201")
+            getattr(NetlinkAssigner(), verb)({**place, "family": "ipv4", "address": "10.200.0.0"})
         return found
 
     monkeypatch.setattr(NetlinkTransport, "read", late)
-    if verb == "add":
+    if verb == "give":
         manager.created(at(lab, 1))
         assert having(lab) == ["vm1"]
     else:
