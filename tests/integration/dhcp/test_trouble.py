@@ -145,6 +145,7 @@ def test_a_silent_kea_keeps_no_other_node_and_no_confirmation_waiting(site: Site
     check_agreement(site)
 
 
+@pytest.mark.slow
 def test_kea_is_restarted_again_and_again_while_instances_come_and_go(site: Site) -> None:
     kea, stop = the_kea(site), threading.Event()
     problems: list[BaseException] = []
@@ -196,6 +197,7 @@ def refusing(kea: Kea) -> None:
     kea.start()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["killed", "refuses"])
 def test_trouble_before_any_command_of_a_creation_or_deletion(site: Site, trouble: str) -> None:
     kea = the_kea(site)

@@ -338,7 +338,7 @@ class Run:
             if found is not None and not found.ours:
                 self._wire.talk(*links.changing(port, master=made.index))
 
-    def _delete(self, request: links.Request) -> None:
+    def _delete(self, request: routes.Request) -> None:
         """Deletes what may be gone already."""
         try:
             self._wire.talk(*request)
