@@ -125,6 +125,24 @@ def test_a_silent_kea_is_waited_for_once_by_all_and_not_by_one_after_the_other(s
     assert in_use() == before
 
 
+def test_reconcile_waits_for_a_silent_kea_once(site: Site) -> None:
+    process = the_kea(site)._process
+    assert process is not None
+    with manager_of(site, assigner_of(site, PATIENCE)) as manager:
+        manager.reconcile("fe1")
+        assert all_at_once(lambda number: manager.created(request(number))) == [None] * CALLERS
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            with pytest.raises(DhcpError, match="did not answer"):
+                manager.reconcile("fe1")
+            assert time.monotonic() - began < 3 * PATIENCE
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+        manager.reconcile("fe1")
+    check_agreement(site)
+
+
 def test_a_silent_kea_keeps_no_other_node_and_no_confirmation_waiting(site: Site) -> None:
     process = the_kea(site)._process
     assert process is not None

@@ -89,6 +89,58 @@ def test_taken_before_another_process_gave_it_elsewhere(
     assert having(lab) == []
 
 
+@pytest.fixture
+def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Has something happen after the next time that an address was given, or taken."""
+
+    def then(method: str, happens: Callable[[], object]) -> None:
+        plain = getattr(NetlinkAssigner, method)
+
+        def early(self: NetlinkAssigner, instance: Mapping[str, Any]) -> None:
+            monkeypatch.setattr(NetlinkAssigner, method, plain)
+            plain(self, instance)
+            happens()
+
+        monkeypatch.setattr(NetlinkAssigner, method, early)
+
+    return then
+
+
+def test_given_again_by_another_process_after_it_was_taken_and_before_the_ledger_said_so(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, after: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.created(at(lab, 1))
+    after("take", lambda: other.created(at(lab, 1)))
+    manager.deleted("web-1")
+    assert having(lab) == []
+    manager.settle()
+    assert book.statuses() == {}
+
+
+def test_created_by_another_process_while_a_deletion_looks_again(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, after: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.created(at(lab, 1))
+    after("take", lambda: after("take", lambda: other.created(at(lab, 1))))  # the second time, when it is deleted
+    manager.deleted("web-1")
+    assert having(lab) == ["vm1"]
+    manager.settle()
+    other.settle()
+    assert book.statuses() == {"web-1": "active"}
+
+
+def test_deleted_by_another_process_while_the_node_is_reconciled(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, before: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.created(at(lab, 1))
+    before("give", lambda: other.deleted("web-1"))
+    manager.reconcile("fe1")
+    assert having(lab) == []
+
+
 def test_another_process_gives_the_same_between_a_look_and_a_change(
     book: Book, lab: Lab, manager: ActiveRouteManager, monkeypatch: pytest.MonkeyPatch
 ) -> None:
