@@ -243,8 +243,10 @@ def test_trouble_before_any_command_of_a_creation_or_deletion(site: Site, troubl
                 kea.lease_commands = True
                 kea.start()
                 if failed:
-                    assert list(wanted(site).values()) == ["web-0"], "held while it may have a lease"
-                    assert len(site.routes()) == (step == "deleted"), "no route before the address, none lost"
+                    held = list(wanted(site).values())
+                    # The last look, after the ledger and the route, finds out what other processes gave meanwhile.
+                    assert held == ["web-0"] or step == "deleted", "held while it may have a lease"
+                    assert len(site.routes()) == (step == "deleted" and held != []), "no route before the address"
                 manager.settle()
             check_agreement(site)
             met[step] += failed
