@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from ..model.errors import DhcpError, InvalidInput
+from ..model.errors import DhcpError, DhcpUnreachable, InvalidInput
 
 _AGENT_PORT = 8000
 _DENIED = (401, 403)
@@ -77,7 +77,7 @@ class UnixChannel:
             what, fix = f"Kea did not answer {command} within {self.timeout:g} s.", "Look into its log."
         else:
             what, fix = f"Kea's socket {self.path} cannot be used: {said}.", None
-        return DhcpError(what, parameter="socket", server_said=said, fix=fix)
+        return DhcpUnreachable(what, parameter="socket", server_said=said, fix=fix)
 
     def close(self) -> None:
         """Nothing stays open."""
@@ -171,23 +171,20 @@ class HttpChannel:
         return http.client.HTTPSConnection(self._host, self._port, timeout=self.timeout, context=self._tls)
 
     def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> tuple[int, bytes]:
-        if connection.sock is None:
-            connection.connect()
-            connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.request("POST", self._path, body, self._headers)
         answer = connection.getresponse()
         return answer.status, answer.read()
 
     def _explained(self, error: Exception) -> DhcpError:
         if isinstance(error, ssl.SSLCertVerificationError):
-            return DhcpError(
+            return DhcpUnreachable(
                 f"the certificate of {self.url} is not trusted.",
                 parameter="ca_file",
                 server_said=error.verify_message,
                 fix="Give the certificate of whoever signed it, and the host's name as the certificate has it.",
             )
         said = str(error) or type(error).__name__
-        return DhcpError(
+        return DhcpUnreachable(
             f"Kea's control agent at {self.url} cannot be asked ({said}).",
             parameter="url",
             server_said=said,

@@ -17,7 +17,8 @@
     ├── NodeError             a front-end node refused; ``node_said`` has its own words
     │   ├── NamespaceGone     there is no network namespace of that name or path
     │   └── RollbackFailed    and the way back failed too: the node is in between
-    └── DhcpError             a DHCP server refused or does not answer; ``server_said`` has its own words
+    └── DhcpError             a DHCP server refused; ``server_said`` has its own words
+        └── DhcpUnreachable   or it cannot be asked, or does not answer
 
 They become ``fail_json``, an HTTP problem document or an exit code only at the outermost edge.
 """
@@ -200,3 +201,7 @@ class DhcpError(ShadownetError):
     def details(self) -> dict[str, Any]:
         found = super().details()
         return found if self.server_said is None else {**found, "server_said": self.server_said}
+
+
+class DhcpUnreachable(DhcpError):
+    """A DHCP server could not be asked, or did not answer; whatever else it is asked now will fare no better."""

@@ -21,7 +21,7 @@ from ..ipam.instance_lifecycle import MovedInstance, delete, retry, set_aside, s
 from ..ipam.instances import Created, create
 from ..ipam.shadow_routes import active_route, floors_of
 from ..ledger.ledger import Ledger
-from ..model.errors import Conflict, NodeError, ShadownetError
+from ..model.errors import Conflict, DhcpUnreachable, NodeError, ShadownetError
 from ..model.node_config import Route
 from ..model.reservation import Instance, InstanceRequest
 from ..model.subnet import ERROR, PENDING, RELEASING
@@ -113,11 +113,12 @@ class ActiveRouteManager:
         self._assigning.ready(request.assign, request.dynamic_assign)
         with self._names.hold(request.name):
             steps = Steps()
-            made, floors = self._enter(request, steps)
+            made, floors, taken = self._enter(request, steps)
             item, moved = made.instance, made.moved
             # Before the route: a packet that finds the route and no host there makes the node's kernel wait a second
             # before it asks for the host again.
-            self._give(moved.after or {})
+            if taken or item.assign != "none":
+                self._see_to(item.name, taken)
             steps.done("assign")
             now = moved.after or {}
             if item.leaving is not None:
@@ -146,12 +147,18 @@ class ActiveRouteManager:
                 before = None if found is None else shown(transaction, found)
             if before is None:
                 return Deactivation(name, None, False, steps.milliseconds)
-            moved, floors = self._leave_ledger(name, before, steps)
+            moved, floors, taken = self._leave_ledger(name, before, steps)
             if moved is None:
                 return Deactivation(name, None, False, steps.milliseconds)
-            if moved.after is not None and moved.instance.status == RELEASING:
-                self._deactivate(moved, floors)
-            steps.done("route")
+            try:
+                if moved.after is not None and moved.instance.status == RELEASING:
+                    self._deactivate(moved, floors)
+                steps.done("route")
+            finally:
+                if taken["assign"] != "none":
+                    # Another process may have given it after it was taken, and before the ledger said so.
+                    self._see_to(name, taken)
+                    steps.done("assign")
         now = moved.after or {**before, "status": "gone"}
         return Deactivation(name, now, moved.changed, steps.milliseconds)
 
@@ -165,7 +172,8 @@ class ActiveRouteManager:
 
         Raises:
             ShadownetError: see ``push_node``; or, after all others were given theirs, what ``Assigner.give`` said of
-                the first instance that could not be given its address.
+                the first instance that could not be given its address. Of those that depend on a server which does not
+                answer, only the first is tried.
         """
         with self._ledger.transaction(self._actor) as transaction:
             retry(transaction, node)
@@ -174,11 +182,18 @@ class ActiveRouteManager:
             items = transaction.instances("node = ? AND wanted = 1 AND assign <> 'none'", (node,))
             told = [shown(transaction, item) for item in items]
         failed: list[Exception] = []
+        silent: set[str] = set()
         for one in told:
+            if one["assign"] in silent:
+                continue
             try:
-                self._assigning.give(one)
+                with self._names.hold(one["name"]):
+                    self._see_to(one["name"], one)
             except (ShadownetError, OSError) as problem:
                 failed.append(problem)
+                if isinstance(problem, DhcpUnreachable):
+                    # To wait for it once more for each of them would take hours.
+                    silent.add(one["assign"])
         if failed:
             raise failed[0]
         return done
@@ -251,8 +266,8 @@ class ActiveRouteManager:
             self._heirs.add(old, item.node)
         self._push(old)
 
-    def _enter(self, request: InstanceRequest, steps: Steps) -> tuple[Created, list[Route]]:
-        """The ledger's step of a creation.
+    def _enter(self, request: InstanceRequest, steps: Steps) -> tuple[Created, list[Route], Mapping[str, Any]]:
+        """The ledger's step of a creation. Also says from where the address was taken before it, if it was.
 
         What the instance had by another way is taken before the ledger forgets that way: nobody could take it later.
         """
@@ -266,21 +281,17 @@ class ActiveRouteManager:
                         raise _TakeFirst(before)
                     floors = floors_of(transaction, made.instance)
                 steps.done("ledger")
+                return made, floors, taken
             except _TakeFirst as found:
                 steps.done("ledger")
                 taken = found.before
                 self._assigning.take(taken)
                 steps.done("assign")
-                continue
-            if taken:
-                # Another process that had made the same way its own may have given it only after it was taken.
-                self._assigning.take(taken)
-            return made, floors
 
     def _leave_ledger(
         self, name: str, taken: Mapping[str, Any], steps: Steps
-    ) -> tuple[MovedInstance | None, list[Route]]:
-        """The ledger's step of a deletion, after the address was taken where the ledger has it.
+    ) -> tuple[MovedInstance | None, list[Route], Mapping[str, Any]]:
+        """The ledger's step of a deletion, after the address was taken where the ledger has it. Also says from where.
 
         Args:
             taken: the instance, as the ledger had it a moment ago.
@@ -295,21 +306,36 @@ class ActiveRouteManager:
                         raise _TakeFirst(moved.before)
                     floors = [] if moved is None else floors_of(transaction, moved.instance)
                 steps.done("ledger")
-                return moved, floors
+                return moved, floors, taken
             except _TakeFirst as found:
                 taken = found.before
                 steps.done("ledger")
 
-    def _give(self, instance: Mapping[str, Any]) -> None:
-        """Gives an instance its address, and takes it back if meanwhile another process moved or deleted it."""
-        if instance["assign"] == "none":
-            return
-        self._assigning.give(instance)
+    def _see_to(self, name: str, *places: Mapping[str, Any]) -> None:
+        """Gives an instance its address as the ledger has it, and takes it where it has it not, until the ledger said
+        the same before and after: whichever process comes last then left the world as the ledger has it.
+
+        Args:
+            places: instances, as shown, where this process gave or took the address, or another one may have.
+        """
+        touched = [one for one in places if one]
+        while True:
+            now = self._wanted(name)
+            for place in touched:
+                if not same_way(place, now):
+                    self._assigning.take(place)
+            if now:
+                # Also where it was given before: what was taken just now may have been the same lease.
+                self._assigning.give(now)
+            if same_way(self._wanted(name), now):
+                return
+            touched += [now] if now else []
+
+    def _wanted(self, name: str) -> Mapping[str, Any]:
+        """The instance as shown; empty where the ledger has none, or one that goes."""
         with self._ledger.snapshot() as transaction:
-            item = transaction.instance_named(instance["name"])
-            now = shown(transaction, item) if item is not None and item.wanted else {}
-        if not same_way(now, instance):
-            self._assigning.take(instance)
+            item = transaction.instance_named(name)
+            return shown(transaction, item) if item is not None and item.wanted else {}
 
     def _activate(self, moved: MovedInstance, floors: list[Route]) -> dict[str, Any]:
         item, before = moved.instance, moved.before

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Generic, TypeVar
 
 Done = TypeVar("Done")
@@ -39,11 +40,9 @@ class Shared(Generic[Done]):
                     mine = self._waiting[name] = Future()
             if leads:
                 self._lead(name, mine)
-            try:
+            # Where who did it for all was interrupted, as by the keyboard, that is no answer for the others.
+            with suppress(CancelledError):
                 return mine.result()
-            except CancelledError:
-                # Who did it for all was interrupted, as by the keyboard: that is no answer for the others.
-                continue
 
     def _lead(self, name: str, shared: Future[Done]) -> None:
         try:

@@ -9,6 +9,7 @@ import os
 import socket
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -89,6 +90,25 @@ def test_over_http_with_a_password_the_same_commands_work(link: Link) -> None:
         server.close()
     with pytest.raises(DhcpError, match=r"control agent at .* cannot be asked"):
         open_dhcp("kea", url=url).lease_of("10.80.0.20")
+
+
+@pytest.mark.netns
+def test_many_threads_may_ask_over_http_at_once(link: Link) -> None:
+    kea = link.start()
+    with agent(kea) as running, ThreadPoolExecutor(8) as pool:
+        server = open_dhcp("kea", url=f"http://127.0.0.1:{running.port}/")
+
+        def work(number: int) -> str | None:
+            lease = owned(f"10.80.0.{number}", f"52:54:00:00:03:{number:02x}", f"web-{number}")
+            give(server, lease)
+            found = server.lease_of(lease.address)
+            return found.owner.instance if found is not None and found.owner is not None else None
+
+        assert list(pool.map(work, range(20, 60))) == [f"web-{number}" for number in range(20, 60)]
+        running.stop()
+        running.start()  # all connections that were kept open are dead now
+        assert list(pool.map(work, range(20, 60))) == [f"web-{number}" for number in range(20, 60)]
+        server.close()
 
 
 @pytest.mark.netns

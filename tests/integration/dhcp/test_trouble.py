@@ -125,6 +125,24 @@ def test_a_silent_kea_is_waited_for_once_by_all_and_not_by_one_after_the_other(s
     assert in_use() == before
 
 
+def test_reconcile_waits_for_a_silent_kea_once(site: Site) -> None:
+    process = the_kea(site)._process
+    assert process is not None
+    with manager_of(site, assigner_of(site, PATIENCE)) as manager:
+        manager.reconcile("fe1")
+        assert all_at_once(lambda number: manager.created(request(number))) == [None] * CALLERS
+        os.kill(process.pid, signal.SIGSTOP)
+        try:
+            began = time.monotonic()
+            with pytest.raises(DhcpError, match="did not answer"):
+                manager.reconcile("fe1")
+            assert time.monotonic() - began < 3 * PATIENCE
+        finally:
+            os.kill(process.pid, signal.SIGCONT)
+        manager.reconcile("fe1")
+    check_agreement(site)
+
+
 def test_a_silent_kea_keeps_no_other_node_and_no_confirmation_waiting(site: Site) -> None:
     process = the_kea(site)._process
     assert process is not None
@@ -145,6 +163,7 @@ def test_a_silent_kea_keeps_no_other_node_and_no_confirmation_waiting(site: Site
     check_agreement(site)
 
 
+@pytest.mark.slow
 def test_kea_is_restarted_again_and_again_while_instances_come_and_go(site: Site) -> None:
     kea, stop = the_kea(site), threading.Event()
     problems: list[BaseException] = []
@@ -196,6 +215,7 @@ def refusing(kea: Kea) -> None:
     kea.start()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["killed", "refuses"])
 def test_trouble_before_any_command_of_a_creation_or_deletion(site: Site, trouble: str) -> None:
     kea = the_kea(site)
@@ -223,8 +243,10 @@ def test_trouble_before_any_command_of_a_creation_or_deletion(site: Site, troubl
                 kea.lease_commands = True
                 kea.start()
                 if failed:
-                    assert list(wanted(site).values()) == ["web-0"], "held while it may have a lease"
-                    assert len(site.routes()) == (step == "deleted"), "no route before the address, none lost"
+                    held = list(wanted(site).values())
+                    # The last look, after the ledger and the route, finds out what other processes gave meanwhile.
+                    assert held == ["web-0"] or step == "deleted", "held while it may have a lease"
+                    assert len(site.routes()) == (step == "deleted" and held != []), "no route before the address"
                 manager.settle()
             check_agreement(site)
             met[step] += failed

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink import apply
 from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.netlink.transport import NetlinkTransport
+from ansible_collections.shadownet.ipam.plugins.module_utils.frontend.transport import Current
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import NodeError
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 from ansible_collections.shadownet.ipam.plugins.module_utils.saga.active_routes import ActiveRouteManager
@@ -85,3 +87,96 @@ def test_taken_before_another_process_gave_it_elsewhere(
     before("take", lambda: other.created(at(lab, 2)))
     manager.deleted("web-1")
     assert having(lab) == []
+
+
+@pytest.fixture
+def after(monkeypatch: pytest.MonkeyPatch) -> Callable[[str, Callable[[], object]], None]:
+    """Has something happen after the next time that an address was given, or taken."""
+
+    def then(method: str, happens: Callable[[], object]) -> None:
+        plain = getattr(NetlinkAssigner, method)
+
+        def early(self: NetlinkAssigner, instance: Mapping[str, Any]) -> None:
+            monkeypatch.setattr(NetlinkAssigner, method, plain)
+            plain(self, instance)
+            happens()
+
+        monkeypatch.setattr(NetlinkAssigner, method, early)
+
+    return then
+
+
+def test_given_again_by_another_process_after_it_was_taken_and_before_the_ledger_said_so(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, after: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.created(at(lab, 1))
+    after("take", lambda: other.created(at(lab, 1)))
+    manager.deleted("web-1")
+    assert having(lab) == []
+    manager.settle()
+    assert book.statuses() == {}
+
+
+def test_created_by_another_process_while_a_deletion_looks_again(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, after: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.created(at(lab, 1))
+    after("take", lambda: after("take", lambda: other.created(at(lab, 1))))  # the second time, when it is deleted
+    manager.deleted("web-1")
+    assert having(lab) == ["vm1"]
+    manager.settle()
+    other.settle()
+    assert book.statuses() == {"web-1": "active"}
+
+
+def test_deleted_by_another_process_while_the_node_is_reconciled(
+    book: Book, lab: Lab, manager: ActiveRouteManager, other: ActiveRouteManager, before: Callable[..., None]
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.created(at(lab, 1))
+    before("give", lambda: other.deleted("web-1"))
+    manager.reconcile("fe1")
+    assert having(lab) == []
+
+
+def test_another_process_gives_the_same_between_a_look_and_a_change(
+    book: Book, lab: Lab, manager: ActiveRouteManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.reconcile("fe1")
+    plain = NetlinkTransport.read
+
+    def late(self: NetlinkTransport) -> Current:
+        found = plain(self)
+        if not self._netfilter:  # an instance's namespace
+            monkeypatch.setattr(NetlinkTransport, "read", plain)
+            NetlinkAssigner().give({**place(lab), "family": "ipv4", "address": "10.200.0.0"})
+        return found
+
+    monkeypatch.setattr(NetlinkTransport, "read", late)
+    manager.created(at(lab, 1))
+    assert having(lab) == ["vm1"]
+
+
+def test_another_process_takes_the_same_between_a_look_and_a_change(
+    book: Book, lab: Lab, manager: ActiveRouteManager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book.reserve(2, node="fe1")
+    manager.reconcile("fe1")
+    manager.created(at(lab, 1))
+    plain = apply.addresses.deleting
+
+    def late(*arguments: Any) -> Any:
+        monkeypatch.setattr(apply.addresses, "deleting", plain)
+        NetlinkAssigner().take({**place(lab), "family": "ipv4", "address": "10.200.0.0"})
+        return plain(*arguments)
+
+    monkeypatch.setattr(apply.addresses, "deleting", late)
+    assert manager.deleted("web-1").changed
+    assert having(lab) == []
+
+
+def place(lab: Lab) -> dict[str, Any]:
+    return {"netns": lab.names["vm1"], "instance_interface": "eth0", "gateway": None}

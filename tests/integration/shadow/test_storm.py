@@ -35,6 +35,7 @@ pytestmark = [pytest.mark.netns, pytest.mark.slow]
 
 PROCESSES, NAMES = 8, 20
 SECONDS = float(os.environ.get("STORM_SECONDS", "8"))
+"""Of each test. Set it to more in the environment for a longer attack."""
 EXPECTED = ("was deleted by somebody else while it was created",)
 """What a caller is told whose instance another process deleted just then."""
 

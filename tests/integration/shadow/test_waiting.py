@@ -177,6 +177,32 @@ def test_a_node_that_does_not_answer_delays_no_confirmation_of_another(book: Boo
     assert threading.active_count() == before
 
 
+def test_all_who_wait_for_a_silent_node_are_told_by_two_pushes(book: Book, lab: Lab) -> None:
+    book.reserve(20)
+    made: list[Silent] = []
+
+    def nodes(name: str) -> NetlinkTransport:
+        made.append(Silent(lab.names["vm1"]))
+        made[-1].silent = True
+        return made[-1]
+
+    def told(number: int) -> bool:
+        try:
+            manager.created(vm(f"web-{number}", "eth0", node="silent"))
+        except NodeError as error:
+            return "no answer" in str(error)
+        return False
+
+    with ActiveRouteManager(book.ledger, nodes, background=False) as manager, ThreadPoolExecutor(20) as pool:
+        began = time.monotonic()
+        assert all(pool.map(told, range(20)))
+        assert time.monotonic() - began < 5.0, "one after the other, that were ten seconds"
+        for one in made:
+            one.silent = False
+        manager.reconcile("silent")
+    assert set(book.statuses().values()) == {"active"}
+
+
 class Sticking(StuckAssigner):
     """Cannot be closed."""
 

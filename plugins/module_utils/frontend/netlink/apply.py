@@ -321,7 +321,7 @@ class Run:
         if made is None:
             raise KernelRefused(errno.ENODEV, f"interface {name}")
         self._numbers.pop(name, None)
-        self._undo.add(lambda: self._forget(made.index))
+        self._undo.add(lambda: self._delete(links.deleting(made.index)))
         self._set(made, wanted)
         if wanted["type"] == "veth" and made.link:
             self._wire.talk(*links.changing(made.link, up=True))
@@ -338,9 +338,10 @@ class Run:
             if found is not None and not found.ours:
                 self._wire.talk(*links.changing(port, master=made.index))
 
-    def _forget(self, index: int) -> None:
+    def _delete(self, request: routes.Request) -> None:
+        """Deletes what may be gone already."""
         try:
-            self._wire.talk(*links.deleting(index))
+            self._wire.talk(*request)
         except KernelRefused as refused:
             if not snapshot.gone(refused):
                 raise
@@ -412,7 +413,7 @@ class Run:
         others = [one for one in there if one.text != going["address"]]
         # From the first to the last: then primary and secondary addresses keep their order.
         self._undo.add(lambda: self._address_back(link.index, there, through))
-        self._wire.talk(*addresses.deleting(going["address"], link.index))
+        self._delete(addresses.deleting(going["address"], link.index))
         snapshot.hanging(self._wire, others, through, forgiving=True)
         self._strangers += (body for body in through if body[5] != OURS)
 
@@ -421,11 +422,7 @@ class Run:
         now = [one.text for one in addresses.read(self._wire, index) if ":" not in one.text]
         if now and now != [one.text for one in family_order][: len(now)]:
             for text in now:
-                try:
-                    self._wire.talk(*addresses.deleting(text, index))
-                except KernelRefused as refused:
-                    if not snapshot.gone(refused):
-                        raise
+                self._delete(addresses.deleting(text, index))
         snapshot.hanging(self._wire, there, through)
 
     def _rate(self, change: Change) -> None:
