@@ -206,6 +206,13 @@ class Shadow:
         rows = self._store.execute("SELECT id FROM reservation WHERE ended IS NOT NULL ORDER BY ended, id")
         return [row[0] for row in rows]
 
+    def over_reservations(self, now: int) -> list[int]:
+        """Ids of all reservations that ended, and of those that are over and were not met yet."""
+        sql = (
+            "SELECT id FROM reservation WHERE ended IS NOT NULL UNION SELECT id FROM reservation WHERE expires_at <= ?"
+        )
+        return [row[0] for row in self._store.execute(sql, (now,))]
+
     def take_ended(self, reservation_id: int, limit: int) -> tuple[list[Reserved], int, bool]:
         """Takes the mapping of some prefixes of a reservation that ended, for the caller to give their space back.
 
