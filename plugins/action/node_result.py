@@ -29,7 +29,13 @@ class ActionModule(LedgerAction):
                 retried = retry(transaction, options["node"]) if options["retry"] else []
                 instances = [one.after for one in retried if one.after is not None]
                 changes = [{"name": one.instance.name, "before": one.before, "after": one.after} for one in retried]
-                return {"changed": bool(retried), "subnets": [], "instances": instances, "diff": changes_diff(changes)}
+                return {
+                    "changed": bool(retried),
+                    "subnets": [],
+                    "instances": instances,
+                    "nodes": transaction.revised_nodes(),
+                    "diff": changes_diff(changes),
+                }
             for result in [options] if options["results"] is None else options["results"]:
                 answer = node_result(
                     transaction,
@@ -48,4 +54,11 @@ class ActionModule(LedgerAction):
                     subnets.append(shown if item.after is not None else {**shown, "status": "gone"})
                     after = None if item.after is None else json.loads(item.after)
                     changes.append({"name": item.subnet.name, "before": json.loads(item.before), "after": after})
-        return {"changed": changed, "subnets": subnets, "instances": instances, "diff": changes_diff(changes)}
+            nodes = transaction.revised_nodes()
+        return {
+            "changed": changed,
+            "subnets": subnets,
+            "instances": instances,
+            "nodes": nodes,
+            "diff": changes_diff(changes),
+        }

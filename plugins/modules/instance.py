@@ -29,10 +29,12 @@ options:
     description: The front-end node that reaches the instance.
     type: str
   interface:
-    description: The node's interface at which the instance is. Without it and O(next_hop) no route is made.
+    description:
+      - The node's interface at which the instance is. Without it and O(next_hop) no route is made. The node's
+        loopback is refused.
     type: str
   next_hop:
-    description: Address at which the node reaches the instance.
+    description: Address at which the node reaches the instance. An address of the node itself is refused.
     type: str
   assign:
     description:
@@ -42,7 +44,7 @@ options:
     type: str
     choices: [none, netlink, dhcp]
   mac:
-    description: The instance's MAC address. Required for DHCP.
+    description: The instance's MAC address, of one station. Required for DHCP.
     type: str
   gateway:
     description: Address of the instance's default router, as it sees it.
@@ -54,7 +56,9 @@ options:
     description: The instance's own interface, for O(assign=netlink).
     type: str
   location:
-    description: Where it is; reservations and pools of other locations are not for it.
+    description:
+      - Where it is. It gets an address of a pool at that location, reserved or not, and no other. When not given, it
+        may have any, and is where that address is.
     type: str
   security_profile:
     description: Its profile; reservations of another one are not for it.
@@ -76,6 +80,12 @@ options:
       - V(dhcp) takes one of the provider pools too, and has it leased to O(mac) whatever O(assign) says.
     type: str
     choices: [ledger, dhcp, none]
+  former_name:
+    description:
+      - Name under which the ledger has the instance so far, such as C(10.200.0.9) after M(shadownet.ipam.ledger)
+        adopted its route. It is renamed to O(name), gets O(workload) if it was V(unknown), and keeps its address.
+      - Where there is an instance O(name) and none of this name, the option changes nothing.
+    type: str
   instances:
     description: Several instances, in one transaction; each with the options above.
     type: list
@@ -134,6 +144,9 @@ options:
         description: See O(fallback).
         type: str
         choices: [ledger, dhcp, none]
+      former_name:
+        description: See O(former_name).
+        type: str
   state:
     description: V(present) for a created instance, V(absent) for a deleted one.
     type: str
@@ -280,6 +293,7 @@ ARGUMENTS = {
         "prefix_length": {"type": "int"},
         "pools": {"type": "list", "elements": "str"},
         "fallback": {"type": "str", "choices": ["ledger", "dhcp", "none"]},
+        "former_name": {"type": "str"},
         "instances": {
             "type": "list",
             "elements": "dict",
@@ -300,6 +314,7 @@ ARGUMENTS = {
                 "prefix_length": {"type": "int"},
                 "pools": {"type": "list", "elements": "str"},
                 "fallback": {"type": "str", "choices": ["ledger", "dhcp", "none"]},
+                "former_name": {"type": "str"},
             },
         },
         "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

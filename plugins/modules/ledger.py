@@ -96,7 +96,9 @@ imported:
   type: dict
 adopted:
   description: Subnets and instances found on the nodes that the ledger did not know, whether they were adopted, and if
-    not, why. An instance of which only the route is known is named like its address.
+    not, why. An instance of which only the route is known is named like its address; the option
+    O(shadownet.ipam.instance#module:former_name) gives it its own name back. The floors of a pool are there only where
+    they were left alone.
   returned: for O(state=adopted)
   type: list
   elements: dict

@@ -24,7 +24,9 @@ options:
     description: Only audit events of this pool, subnet, profile or node; O(events) says how many.
     type: str
   at:
-    description: Also return the pools, profiles and subnets as they were at this time, in ISO 8601 with zone.
+    description:
+      - Also return pools, profiles, subnets, reservations and instances as they were at this time, in ISO 8601 with
+        zone.
     type: str
   usage:
     description:
@@ -148,7 +150,7 @@ events:
   type: list
   elements: dict
 state:
-  description: Pools, security profiles and subnets by name as they were at O(at).
+  description: Pools, security profiles, subnets, reservations and instances by name as they were at O(at).
   returned: when O(at) is given
   type: dict
 usage:

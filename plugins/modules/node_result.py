@@ -96,6 +96,13 @@ instances:
   returned: success
   type: list
   elements: dict
+nodes:
+  description:
+    - Nodes whose configuration this changed, so that they are to be pushed to. Where an instance had to wait until its
+      former node gave it up, its new one; and a node that refused some instances, for all the others.
+  returned: success
+  type: list
+  elements: str
 """
 
 from ansible.module_utils.basic import AnsibleModule

@@ -60,7 +60,7 @@ options:
           - Without it, instances may appear anywhere, and a node learns of them when they do.
         type: str
       location:
-        description: Only pools of this location.
+        description: Only pools of this location. When not given, its prefixes are where their pools are.
         type: str
       security_profile:
         description: Only pools that offer this profile.

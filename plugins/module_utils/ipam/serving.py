@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ..ledger.rows import format_time
 from ..ledger.transaction import Transaction
 from ..model.pool import Block, Pool
-from ..model.reservation import RESERVED, InstanceRequest, Reservation, Reserved
+from ..model.reservation import RESERVED, RESTING, InstanceRequest, Reservation, Reserved
 from .lifecycle import rested
 from .usage_reasons import EXHAUSTED, NONE, NOT_BEGUN, OVER, Reason
 
@@ -40,9 +40,11 @@ class Missed(NamedTuple):
 
 def find_reserved(transaction: Transaction, request: InstanceRequest) -> tuple[Reserved | None, Missed]:
     """The reserved prefix, by the instance's name and then by its workload; and why there is none."""
-    for mapped in transaction.reserved_for(request.name):
-        if mapped.state == RESERVED and may_have(transaction, mapped, request):
-            return mapped, Missed([], 0)
+    for one in transaction.reserved_for(request.name):
+        if may_have(transaction, one, request):
+            mapped = _rested(transaction, one) if one.state == RESTING else one
+            if mapped is not None and mapped.state == RESERVED:
+                return mapped, Missed([], 0)
     reasons = []
     for item in transaction.reservations(
         "workload = ? AND expires_at > ?", (request.workload, transaction.now), "starts_at, id"
@@ -106,8 +108,13 @@ def _first(transaction: Transaction, item: Reservation, pools: Sequence[int] | N
         over = None if first or transaction.clock_behind else transaction.first_rested(item.id, transaction.now, pools)
         if over is None:
             return first
-        pool_id, block = over
-        there = transaction.occupied_at(transaction.pool_of(pool_id).routing_domain_id, block.family, block.start)
-        if there is None:
-            return None
+        _rested(transaction, over)
+
+
+def _rested(transaction: Transaction, mapped: Reserved) -> Reserved | None:
+    """The mapped prefix, gone back to its reservation if its quarantine is over; None where that gave it up."""
+    domain = transaction.pool_of(mapped.pool_id).routing_domain_id
+    there = transaction.occupied_at(domain, mapped.block.family, mapped.block.start)
+    if there is not None and not transaction.clock_behind and (there.until or transaction.now + 1) <= transaction.now:
         rested(transaction, there)
+    return transaction.reserved_at(mapped.pool_id, mapped.block)

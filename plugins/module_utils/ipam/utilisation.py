@@ -7,6 +7,7 @@ from typing import Any
 
 from ..ledger.transaction import Transaction
 from ..model.pool import FAMILY_BITS
+from ..model.reservation import RESERVED
 from .views import count_by_status
 
 
@@ -30,6 +31,11 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
             entry["reservation"] = entry.get("reservation", 0) + item.block.size
             continue
         transaction.free_space(pool, item.block.family).give(item.block.start, item.block.prefix_length)
+    over = [] if transaction.clock_behind else transaction.over_reservations(transaction.now)
+    for one in (one for number in over for one in transaction.reserved_of(number, RESERVED)):
+        sums[one.pool_id, one.block.family]["reservation"] -= one.block.size
+        pool = transaction.pool_of(one.pool_id)
+        transaction.free_space(pool, one.block.family).give(one.block.start, one.block.prefix_length)
     found = []
     for pool in transaction.pools().values():
         for family in sorted({prefix.family for prefix in pool.prefixes}):

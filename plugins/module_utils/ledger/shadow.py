@@ -206,6 +206,13 @@ class Shadow:
         rows = self._store.execute("SELECT id FROM reservation WHERE ended IS NOT NULL ORDER BY ended, id")
         return [row[0] for row in rows]
 
+    def over_reservations(self, now: int) -> list[int]:
+        """Ids of all reservations that ended, and of those that are over and were not met yet."""
+        sql = (
+            "SELECT id FROM reservation WHERE ended IS NOT NULL UNION SELECT id FROM reservation WHERE expires_at <= ?"
+        )
+        return [row[0] for row in self._store.execute(sql, (now,))]
+
     def take_ended(self, reservation_id: int, limit: int) -> tuple[list[Reserved], int, bool]:
         """Takes the mapping of some prefixes of a reservation that ended, for the caller to give their space back.
 
@@ -238,19 +245,18 @@ class Shadow:
         sql = "SELECT 1 FROM reserved WHERE reservation_id = ? LIMIT 1"
         return self._store.execute(sql, (reservation_id,)).fetchone() is not None
 
-    def first_rested(
-        self, reservation_id: int, now: int, pools: Sequence[int] | None = None
-    ) -> tuple[int, Block] | None:
-        """(pool, prefix) of a reservation (and of these pools) that still rests although its quarantine is over."""
+    def first_rested(self, reservation_id: int, now: int, pools: Sequence[int] | None = None) -> Reserved | None:
+        """A prefix of a reservation (and of these pools) that still rests although its quarantine is over."""
+        columns = ", ".join(f"reserved.{column}" for column in _RESERVED.split(", "))
         row = self._store.execute(
-            "SELECT reserved.pool_id, reserved.family, reserved.start, reserved.prefix_length FROM reserved "
+            f"SELECT {columns} FROM reserved "
             "JOIN pool ON pool.id = reserved.pool_id JOIN occupied "
             "ON occupied.routing_domain_id = pool.routing_domain_id AND occupied.family = reserved.family "
             "AND occupied.start = reserved.start "
             f"WHERE reservation_id = ? AND state = 'resting' AND until <= ? {_in_pools(pools)}LIMIT 1",
             (reservation_id, now, *(pools or ())),
         ).fetchone()
-        return (row[0], Block(row[1], unpack(row[2]), row[3])) if row else None
+        return _read_reserved(row) if row else None
 
     def reserved_of(self, reservation_id: int, state: str | None = None) -> list[Reserved]:
         """The prefixes of a reservation, by ordinal."""

@@ -252,14 +252,14 @@ class Transaction(Records, Shadow, TrafficRecords, Trail):
 
     def quarantined(self, names: Sequence[str], last_kind: str) -> dict[str, list[Occupied]]:
         """Prefixes in quarantine by the name of the subnet, or of the instance, that held them last; for one name, the
-        newest first."""
+        newest first. What has rested long enough is left out, though no call may have met that."""
         found: dict[str, list[Occupied]] = {}
         for at in range(0, len(names), _CHUNK):
             part = names[at : at + _CHUNK]
             for row in self._store.execute(
                 f"SELECT {OCCUPIED_COLUMNS} FROM occupied WHERE name IN ({_marks(len(part))}) AND last_kind = ? "
-                "ORDER BY until DESC, routing_domain_id, family, start",
-                (*part, last_kind),
+                "AND until > ? ORDER BY until DESC, routing_domain_id, family, start",
+                (*part, last_kind, self.now),
             ):
                 found.setdefault(row[7], []).append(read_occupied(row))
         return found

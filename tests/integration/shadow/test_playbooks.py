@@ -224,6 +224,33 @@ def test_an_instance_moves_between_nodes(linux: Site, lab: Lab) -> None:
 
 
 @pytest.mark.netns
+@pytest.mark.parametrize("playbook", ["request", "release", "reserve", "instance_created", "instance_deleted"])
+def test_whatever_takes_an_instance_off_its_old_node_brings_it_to_the_new_one(
+    linux: Site, lab: Lab, playbook: str
+) -> None:
+    lab.add("fe2")
+    lab.join("fe2", "tap1", "vm2", "eth9")
+    linux.hosts["fe2"] = {"ansible_connection": "netns", "netns": lab.names["fe2"]}
+    anywhere = [{key: value for key, value in RESERVATIONS[0].items() if key != "node"}]
+    linux.run("reserve", shadownet_pools=POOLS, shadow_reservations=anywhere).ok()
+    linux.run("request", shadownet_requests=[{"name": "lan", "prefix_length": 28, "node": "fe1"}]).ok()
+    linux.run("instance_created", shadownet_instances=[linux.instance("web-1"), linux.instance("web-2")]).ok()
+    with Ledger(linux.ledger) as ledger, ledger.transaction() as transaction:  # it moves, interrupted at once
+        create(transaction, InstanceRequest("web-1", "web", node="fe2", interface="tap1"))
+    variables: dict[str, Any] = {
+        "request": {"shadownet_requests": [{"name": "more", "prefix_length": 28, "node": "fe1"}]},
+        "release": {"shadownet_requests": [{"name": "lan"}]},
+        "reserve": {"shadow_reservations": [{**RESERVATIONS[1], "name": "db-1"}]},
+        "instance_created": {"shadownet_instances": [linux.instance("web-3")]},
+        "instance_deleted": {"shadownet_instances": [{"name": "web-2"}]},
+    }[playbook]
+    linux.run(playbook, **variables).ok()
+    assert linux.statuses()["web-1"] == "active"
+    assert "10.200.0.0/30" in lab.run("fe2", "ip", "route")
+    assert ("10.200.0.0/30", "unicast") not in linux.routes()
+
+
+@pytest.mark.netns
 def test_addresses_are_set_in_network_namespaces(linux: Site, lab: Lab) -> None:
     linux.reserve().ok()
     way = {"assign": "netlink", "netns": lab.names["vm1"], "instance_interface": "eth0", "gateway": "169.254.1.1"}

@@ -9,6 +9,7 @@ import pytest
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import SHORT_SWEEP
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.utilisation import utilisation
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import AllocationRefused
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 
@@ -123,6 +124,22 @@ def test_a_clock_that_goes_back_ends_nothing_more_and_sweeps_what_had_ended(over
     assert 0 < left(over) < between
     (made,) = over.reserve({"workload": "old", "instances": 2, "ends": DAY})
     assert made.before is None
+
+
+def test_what_is_over_counts_as_free_whether_or_not_it_was_swept(over: Desk) -> None:
+    def shadow() -> dict[str, Any]:
+        with over.ledger.snapshot() as transaction:
+            return next(one for one in utilisation(transaction) if one["pool"] == "s")
+
+    before = shadow()
+    assert (before["reserved"], before["used"], before["quarantine"]) == (40, 1, 1)
+    over.create("web-1")
+    assert left(over) > 0
+    between = shadow()
+    assert (between["reserved"], between["used"], between["free"]) == (39, 2, before["free"])
+    over.withdraw("nobody")
+    assert left(over) == 0
+    assert shadow() == between
 
 
 def test_check_mode_ends_nothing(over: Desk) -> None:
