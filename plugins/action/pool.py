@@ -37,7 +37,8 @@ class ActionModule(LedgerAction):
 
 
 def _behind(transaction: Transaction, names: Iterable[str]) -> set[str]:
-    """Nodes with floors of these pools that do not carry their newest revision: an earlier push failed or never came."""
+    """Nodes with floors of these pools that do not carry their newest revision: an earlier push failed, or never came
+    to them."""
     pools, known = transaction.pools(), transaction.nodes()
     floored = {node for name in names if name in pools for node in transaction.floored_nodes(pools[name].id)}
     return {node for node in floored if node in known and not known[node].in_sync}

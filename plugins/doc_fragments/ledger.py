@@ -43,8 +43,8 @@ attributes:
 options:
   assume:
     description:
-      - What the tasks before this one declare, allocate, release and push. In check mode those keep nothing, so that without
-        this the present task could not know of it. Outside of check mode it has no effect.
+      - What the tasks before this one declare, allocate, release and push. In check mode those keep nothing, so that
+        without this the present task could not know of it. Outside of check mode it has no effect.
     type: dict
     suboptions:
       security_profiles:

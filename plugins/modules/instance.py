@@ -154,7 +154,8 @@ options:
     default: present
   taken:
     description:
-      - Instances as RV(former) of this task in check mode returned them, whose addresses have been taken back there since.
+      - Instances as RV(former) of this task in check mode returned them, whose addresses have been taken back there
+        since.
       - Where an instance has its address in another place by now, because somebody else created or moved it meanwhile,
         the task fails and changes nothing. Not looked at when not given.
     type: list
@@ -224,9 +225,9 @@ before:
   elements: dict
 former:
   description:
-    - Instances as they were before, where with this task they lose their address by O(assign), or have it by another way
-      or in another place. Take it back there before the ledger forgets that place, which only check mode of this task
-      tells in time.
+    - Instances as they were before, where with this task they lose their address by O(assign), or have it by another
+      way or in another place. Take it back there before the ledger forgets that place, which only check mode of this
+      task tells in time.
   returned: success
   type: list
   elements: dict

@@ -191,7 +191,7 @@ changes:
     instances: {description: C(before) and C(after)., type: dict}
     added: {description: 'What it got, as the fewest prefixes.', type: list, elements: str}
     removed: {description: 'What it lost, as the fewest prefixes.', type: list, elements: str}
-    kept: {description: 'What of that instances keep until they are gone, or rests after one.', type: list, elements: str}
+    kept: {description: 'What of that instances keep, or rests after one.', type: list, elements: str}
     node: {description: Its node., type: str}
     renamed: {description: Number of prefixes that are now predicted for another name., type: int}
     options: {description: 'Other options that changed, each with C(before) and C(after).', type: dict}
@@ -207,8 +207,8 @@ unknown:
   elements: str
 nodes:
   description: Front-end nodes to push to. Their configuration changed with this task, or they do not carry yet what an
-    earlier one changed. Unless O(state=present), these are all nodes that lag behind, because what ended is not known by
-    name any more.
+    earlier one changed. Unless O(state=present), these are all nodes that lag behind, because what ended is not known
+    by name any more.
   returned: success
   type: list
   elements: str

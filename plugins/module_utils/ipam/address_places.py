@@ -47,7 +47,8 @@ def refuse_overtaken(former: Iterable[Mapping[str, Any]], taken: Iterable[Mappin
     if other:
         more = f" and {len(other) - 10} more" if len(other) > 10 else ""
         raise Conflict(
-            f"somebody else created or moved {', '.join(other[:10])}{more} since it was looked up; nothing was changed.",
+            f"somebody else created or moved {', '.join(other[:10])}{more} since it was looked up; "
+            "nothing was changed.",
             parameter="taken",
             fix="Look up again where the address is, and take it from there: run the playbook again.",
         )

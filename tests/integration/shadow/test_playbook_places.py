@@ -92,6 +92,10 @@ def test_a_ledger_that_somebody_else_holds(linux: Site, lab: Lab) -> None:
     linux.reserve().ok()
     instances = {"shadownet_instances": [placed(linux, lab, "vm1")]}
     linux.run("instance_created", **instances).ok()
+    options = {"instances": [{"name": "web-1"}], "state": "absent", "taken": [], "ledger": str(linux.ledger)}
+    overtaken = linux.ansible.play([{"shadownet.ipam.instance": options}]).failed()
+    assert "somebody else created or moved web-1 since it was looked up; nothing was changed" in overtaken["msg"]
+    assert linux.statuses() == {"web-1": "active"}
     linux.ansible.environment["SHADOWNET_LEDGER_TIMEOUT"] = "1"
     with locked(linux.ledger):
         failed = linux.run("instance_deleted", **instances).failed()
@@ -120,3 +124,16 @@ def test_a_ledger_that_somebody_else_holds(linux: Site, lab: Lab) -> None:
     linux.run("instance_deleted", **instances).ok()
     assert linux.statuses() == {}
     linux.check_ledger()
+
+
+def test_an_address_that_cannot_be_given_keeps_no_other_waiting(linux: Site, lab: Lab) -> None:
+    linux.reserve().ok()
+    bad = {**placed(linux, lab, "vm1"), "netns": "nowhere"}
+    instances = {"shadownet_instances": [bad, linux.instance("web-2", interface="tap2")]}
+    run = linux.run("instance_created", **instances)
+    assert run.rc != 0
+    assert "Not every instance got its address: netns: There is no network namespace nowhere." in run.stdout
+    assert ("10.200.0.4/30", "unicast") in linux.routes()
+    # A namespace that does not exist has no address to take back, so that the mistake can be mended at once.
+    linux.run("instance_created", shadownet_instances=[placed(linux, lab, "vm1")]).ok()
+    assert has(lab, "vm1")
