@@ -18,6 +18,7 @@ description:
     one from the provider pools. The last is a miss; the audit trail keeps it as C(unexpected_scaling) with its reason.
   - A deleted instance's prefix rests in quarantine as soon as its node has given up the route, and then goes back to
     its reservation.
+  - An option that is null or empty text, such as an empty template makes it, is not given.
 options:
   name:
     description: The instance's name, its key. Give either this and the options below, or O(instances).

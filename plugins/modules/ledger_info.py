@@ -120,10 +120,12 @@ pools:
       addresses: 65536
       excluded: 256
       used: 64
+      reserved: 0
       quarantine: 16
       free: 65200
       used_percent: 0.12
       subnets: 1
+      instances: 0
       prefixes_in_quarantine: 1
       largest_free: 17
       bandwidth: 10000000000

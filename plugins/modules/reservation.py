@@ -18,6 +18,7 @@ description:
     and moves in time; RV(changes) tells what became of each.
   - A reservation begins and ends by time. Instances that came for it outlive it.
   - All reservations of a task are one transaction, all or nothing. What shrinks or ends does so before others grow.
+  - An option of a reservation that is null or empty text, such as an empty template makes it, is not given.
 options:
   reservations:
     description: The reservations, in one transaction. C(shadow_reservations) of a forecaster's file is such a list.

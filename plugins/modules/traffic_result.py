@@ -17,7 +17,7 @@ description:
   - C(shadow.traffic_ahead) tells of packets to what is reserved for a workload that reached no instance. Clients were
     ahead of their instance, or came after it was gone.
   - C(shadow.traffic_unreserved) tells of packets to addresses of a shadow pool where nothing is reserved at this node.
-  - C(instance.idle) tells, once, of an instance to which nothing was forwarded for O(idle_after).
+  - C(instance.idle) tells, once, of an active instance to which nothing was forwarded for O(idle_after).
   - The same counters again record nothing. Where the counters began anew, with the node, all of them is new.
   - Returns what the node shall count from now on.
 options:

@@ -69,14 +69,15 @@ def _one_by_one(steps: Sequence[tuple[Lease, Callable[[], Change]]]) -> list[Cha
         except ShadownetError as error:
             changed = [one.address for one in done if one.changed]
             left = [one.address for one, _act in steps[len(done) + 1 :]]
-            words = [f"This was the lease of {_called(lease)}."]
+            words = [f"This was the lease of {_called(lease)}."] if len(steps) > 1 or _instance(lease) else []
             if changed:
                 words.append(f"Changed before it: {_listed(changed)}.")
             if left:
                 words.append(f"Not tried any more: {_listed(left)}.")
             if len(steps) > 1:
                 words.append("Repeat it to do the rest.")
-            error.add(" ".join(words))
+            if words:
+                error.add(" ".join(words))
             error.changes = [one.to_dict() for one in done if one.changed]
             raise
     return done
@@ -84,12 +85,15 @@ def _one_by_one(steps: Sequence[tuple[Lease, Callable[[], Change]]]) -> list[Cha
 
 def _explained(error: ShadownetError, leases: Sequence[Lease], refused: Sequence[int]) -> ShadownetError:
     """The first refusal, with its place in the list, the further ones, and what that means for the others."""
-    words = [f"This is leases[{refused[0]}] ({_called(leases[refused[0]])})."] if error.parameter else []
+    words = []
+    if error.parameter and (len(leases) > 1 or _instance(leases[0])):
+        words.append(f"This is leases[{refused[0]}] ({_called(leases[refused[0]])}).")
     if others := [f"leases[{number}] ({_called(leases[number])})" for number in refused[1:]]:
         words.append(f"Refused too: {_listed(others)}.")
     if len(leases) > 1:
         words.append(f"None of the {len(leases)} leases was changed.")
-    error.add(" ".join(words))
+    if words:
+        error.add(" ".join(words))
     error.changes = []
     return error
 

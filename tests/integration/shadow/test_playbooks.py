@@ -184,6 +184,7 @@ def test_one_bad_interface_keeps_no_other_waiting(linux: Site, lab: Lab) -> None
     lab.run("fe1", "ip", "link", "del", "tap1")
     run = linux.run("reconcile")
     assert "missing route 10.200.0.4/30" in run.stdout
+    assert "; the rest can be repaired: config.routes" in run.stdout
     assert "Nodes refuse web-1, web-2, web-3, and carry the rest" in run.stdout
     assert run.stats["fe1"]["failures"] == 0
     assert run.stats["localhost"]["failures"] == 1

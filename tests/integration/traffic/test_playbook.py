@@ -67,6 +67,16 @@ def words(run: Run) -> list[str]:
     return list(found)
 
 
+def test_the_module_takes_null_and_names_what_it_refuses(site: Ansible) -> None:
+    def count(**options: Any) -> dict[str, Any]:
+        return {"name": "count", "shadownet.ipam.shadow_traffic": options, "ignore_errors": True}
+
+    tasks = [count(prefixes=None, floors=None), count(prefixes=["10.0.0.0/24", ["10.0.1.0/24"]]), count(state="absent")]
+    first, second, _last = site.play(tasks, "-i", "hosts.yml", "--limit", "fe1", hosts="fe1").ok().tasks
+    assert first.status == "changed"
+    assert second["msg"] == "prefixes[1]: expected text, not a list."
+
+
 def test_from_packets_to_status(lab: Lab, site: Ansible) -> None:
     assert traffic(site, "--check").changed == 1
     first = traffic(site)
