@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Usage and history from audit trails of 10,000, 50,000 and 100,000 events, against a bare loop that only reads them.
+"""Usage and history from audit trails of 10,000, 50,000 and 100,000 events, with summaries of them and without.
 
 ``python tests/benchmarks/bench_usage.py`` (``--quick`` stops at 10,000). The bare loop fetches the same rows and parses
-the JSON of what each event left behind. Twenty workloads come and go, and are planned anew every hour.
+the JSON of what each event left behind. Twenty workloads come and go, and are planned anew every hour; summaries are
+made as writers make them, and left aside for the lines that read everything.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import json
 import sqlite3
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ class Book:
         from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 
         self.seconds, self.path, self.number = START, path, 0
+        self.write_seconds = self.summary_seconds = 0.0
         self.ledger = Ledger(path, create=True, clock=lambda: self.seconds)
         pools = [
             {"name": "shadow", "kind": "shadow", "prefixes": ["10.0.0.0/16"], "quarantine": "10m"},
@@ -45,8 +47,11 @@ class Book:
 
     def grow(self, events: int) -> int:
         """Lets hours pass until there are so many events; returns how many there are."""
+        from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_summary import keep_summary
+
         while (found := self.count()) < events:
-            self.hour()
+            self.write_seconds += harness.seconds(self.hour)
+            self.summary_seconds += harness.seconds(lambda: keep_summary(self.ledger))
         return found
 
     def count(self) -> int:
@@ -90,38 +95,64 @@ def bare(path: Path) -> int:
     return found
 
 
-def ours(book: Book) -> dict[str, Any]:
-    """The usage of the last week."""
+def told(book: Book, since: str | None, whole: bool) -> dict[str, Any]:
+    """The usage since then."""
     from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window, usage
 
     with book.ledger.snapshot() as transaction:
-        return usage(transaction, read_window("7d", None, transaction.now))
+        return usage(transaction, read_window(since, None, transaction.now), whole=whole)
 
 
-def history(book: Book) -> int:
-    """Hourly rows of all there is."""
+def history(book: Book, since: str | None, whole: bool) -> int:
+    """Hourly rows since then."""
     from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window
     from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_history import usage_history
 
     with book.ledger.snapshot() as transaction:
-        return len(usage_history(transaction, read_window(None, None, transaction.now), HOUR * 1000))
+        window = read_window(since, None, transaction.now)
+        return len(usage_history(transaction, window, HOUR * 1000, whole=whole))
+
+
+def feedback(book: Book, since: str | None, whole: bool) -> int:
+    """What the forecaster reads every hour."""
+    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window
+    from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_feedback import read_feedback
+
+    with book.ledger.snapshot() as transaction:
+        window = read_window(since, None, transaction.now)
+        return len(read_feedback(transaction, window, whole=whole))
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """The middle one of some."""
+    return harness.middle(harness.seconds(work) for _round in range(ROUNDS)) * 1000
+
+
+QUESTIONS: tuple[tuple[str, Callable[[Book, str | None, bool], object], str | None], ...] = (
+    ("usage of all", told, None),
+    ("usage of 2 days", told, "2d"),
+    ("history of 1 day, hourly", history, "1d"),
+    ("feedback of 1 hour", feedback, "1h"),
+)
 
 
 def measure(path: Path, sizes: tuple[int, ...]) -> Iterator[harness.Result]:
-    """Lines of the report; the last says whether the price of an event stays the same, beside the bare loop."""
+    """Lines of the report; the last one is the price of the summaries."""
     book = Book(path)
-    each: list[float] = []
     for size in sizes:
         events = book.grow(size)
-        peer = harness.middle(harness.seconds(lambda: bare(path)) for _round in range(ROUNDS))
-        mine = harness.middle(harness.seconds(lambda: ours(book)) for _round in range(ROUNDS))
-        rows = history(book)
-        past = harness.middle(harness.seconds(lambda: history(book)) for _round in range(ROUNDS))
-        each.append(mine / peer)
-        yield harness.compare(f"usage of 7 days, {events:,} events", mine * 1000, peer * 1000, "ms", None)
-        yield harness.compare(f"history, {events:,} events, {rows:,} rows", past * 1000, peer * 1000, "ms", None)
-    if len(each) > 1:
-        yield harness.compare("ratio at the last size to that at the first", each[-1], each[0], "", 1.5)
+        peer = milliseconds(lambda: bare(path))
+        plain = milliseconds(lambda: told(book, None, True))
+        rows = milliseconds(lambda: history(book, None, True))
+        yield harness.compare(f"{events:,} events: usage of all, from every event", plain, peer, "ms", None)
+        yield harness.compare(f"{events:,} events: history of all, from every event", rows, peer, "ms", None)
+        for words, ask, since in QUESTIONS:
+            whole = milliseconds(lambda ask=ask, since=since: ask(book, since, True))
+            mine = milliseconds(lambda ask=ask, since=since: ask(book, since, False))
+            line = f"{events:,} events: {words}, with summaries to without"
+            yield harness.compare(line, mine, whole, "ms", 0.5 if events > 50_000 else None)
+    kept, peer = book.summary_seconds * 1000, book.write_seconds * 1000
+    yield harness.compare("all summaries to all writing", kept, peer, "ms", 0.2)
     book.ledger.close()
 
 

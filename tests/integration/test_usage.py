@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import csv
 import re
+import sqlite3
 import stat
 import time
 from collections.abc import Callable
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances impo
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.pools import declare_pools
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservation_requests import read_reservations
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import reserve
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_summary import EVERY
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.reservation import InstanceRequest
 from ansible_collections.shadownet.ipam.tests.integration.ansible_run import Ansible, Run
@@ -182,3 +185,35 @@ def test_status_of_an_empty_ledger(ansible: Ansible, tmp_path: Path) -> None:
     (line,) = shown(run)
     assert line.endswith("Z: nothing reserved, no instances")
     assert [run.task(name)["msg"] for name in ("Pools", "Nodes", "Subnets")] == [["none"]] * 3
+
+
+API = {"workload": "api", "instances": 1, "expires_at": "2090-01-01T00:00:00Z"}
+TRAFFIC = {"since": "run 1", "prefixes": [], "floors": []}
+WRITERS = [
+    {"shadownet.ipam.reservation": {"reservations": [API]}},
+    {"shadownet.ipam.instance": {"name": "api-1", "workload": "api"}},
+    {"shadownet.ipam.traffic_result": {"node": "fe1", "traffic": TRAFFIC}},
+]
+
+
+@pytest.mark.parametrize("task", WRITERS, ids=lambda task: next(iter(task)).rpartition(".")[2])
+def test_writers_keep_a_summary_where_one_is_due(past: Ansible, task: dict[str, Any]) -> None:
+    path = past.environment["SHADOWNET_LEDGER"]
+    with Ledger(path) as ledger, ledger.transaction("test") as transaction:
+        for number in range(EVERY):
+            transaction.event("subnet.changed", "subnet", f"s{number}", None, None)
+    before = past.play([info({"usage": {"since": "1d"}})]).ok().tasks[-1].result["usage"]["totals"]
+    named = {"name": "Write", **task}
+    past.play([named], "--check").ok()
+    assert summaries(path) == 0
+    past.play([named, named]).ok()
+    assert summaries(path) == 1
+    asked = {"usage": {"since": "1d", "until": "1m"}}
+    after = past.play([info(asked)]).ok().tasks[-1].result["usage"]["totals"]
+    assert [one["created"] for one in after] == [one["created"] for one in before]
+    assert summaries(path) == 1
+
+
+def summaries(path: str) -> int:
+    with closing(sqlite3.connect(path)) as connection:
+        return int(connection.execute("SELECT COUNT(*) FROM usage_summary").fetchone()[0])

@@ -7,8 +7,8 @@ over used address-hours. Both are None where there was nothing to divide by.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
 
 from ..ledger.rows import format_time
@@ -17,8 +17,9 @@ from ..model.errors import InvalidInput
 from ..model.units import parse_duration
 from .parsing import parse_time
 from .usage_reasons import KINDS
-from .usage_replay import LEVELS, Listener, Replay, first_time
-from .usage_state import Key
+from .usage_replay import LEVELS, Replay, first_time
+from .usage_state import FORM, Key
+from .usage_sums import Counts, Sums, between
 
 HOUR = 3_600_000
 RESERVATIONS = ("made", "changed", "expired", "reclaimed", "removed")
@@ -78,8 +79,7 @@ def usage(transaction: Transaction, window: Window, *, whole: bool = False) -> d
         ``since``, ``until``, ``recorded_since`` (the first event, None where there is none), and ``totals``,
         ``pools`` and ``workloads``: an entry for each family, pool and family, workload and family.
     """
-    meter = _Meter(window)
-    Replay(meter).run(transaction, window.since, window.until, whole=whole)
+    meter = _Meter(*_difference(transaction, window, whole))
     first = first_time(transaction)
     workloads = meter.entries(("workload", "family"), lambda key: (key.workload, f"ipv{key.family}"))
     return {
@@ -92,33 +92,30 @@ def usage(transaction: Transaction, window: Window, *, whole: bool = False) -> d
     }
 
 
-class _Meter(Listener):
-    """Integrates levels and counts what happened, by key. Address-milliseconds, so that sums stay exact."""
+def _difference(transaction: Transaction, window: Window, whole: bool) -> tuple[Counts, Counts]:
+    """Address-milliseconds and counts of a window. Of what lies amid it, nothing is read that a summary has."""
+    since, until = window.since, window.until
+    replay, sums = _begin(transaction, None if whole else since)
+    replay.proceed(since - 1)
+    early = sums.at(since)
+    if not whole and transaction.summarised(FORM, until)[0] > replay.begins:
+        replay, sums = _begin(transaction, until)
+    replay.proceed(until if window.closed else until - 1)
+    late = sums.at(until)
+    return between(early[0], late[0]), between(early[1], late[1])
 
-    def __init__(self, window: Window) -> None:
-        self._window = window
-        self._hours: defaultdict[Key, Counter[str]] = defaultdict(Counter)
-        self._counts: defaultdict[Key, Counter[str]] = defaultdict(Counter)
-        self._against: Counter[Key] = Counter()
 
-    def level(self, time: int, key: Key, what: str, prefixes: int, size: int) -> None:
-        """A level holds until it changes again; the later change takes away what the first one gave too much."""
-        since, until, _closed = self._window
-        if time < until:
-            self._hours[key][what] += prefixes * size * (until - max(time, since))
+def _begin(transaction: Transaction, before: int | None) -> tuple[Replay, Sums]:
+    sums = Sums()
+    return Replay(transaction, sums, before), sums
 
-    def happened(self, time: int, keys: Sequence[Key], what: str, number: int = 1) -> None:
-        """Counts; for several keys, that differ by pool, only once where pools do not matter."""
-        if not self._window.holds(time):
-            return
-        if what == "against":
-            for key in keys:
-                self._against[key] += number
-            return
-        for key in keys:
-            self._counts[key][what] += number
-        for key in keys[1:]:
-            self._counts[key._replace(pool=None)][what] -= number
+
+class _Meter:
+    """Makes entries of address-milliseconds and counts by key."""
+
+    def __init__(self, hours: Counts, counts: Counts) -> None:
+        self._hours, self._counts = hours, counts
+        self._against = {key: number for key, values in counts.items() if (number := values.pop("against", 0))}
 
     def entries(self, names: tuple[str, ...], group: Callable[[Key], tuple[Any, ...]]) -> list[dict[str, Any]]:
         """Sums over keys that are the same to ``group``."""
@@ -139,8 +136,9 @@ class _Meter(Listener):
     def pools(self) -> list[dict[str, Any]]:
         """By pool. A shadow pool answers for the misses of workloads for which it held something at the time."""
         for key, number in self._against.items():
-            self._counts[key]["missed:against"] += number
-            self._counts[key]["created"] += number
+            entry = self._counts.setdefault(key, Counter())
+            entry["missed:against"] += number
+            entry["created"] += number
         found = self.entries(("pool", "family"), lambda key: (key.pool, f"ipv{key.family}"))
         for key, number in self._against.items():
             self._counts[key]["missed:against"] -= number

@@ -139,7 +139,7 @@ def read_feedback(transaction: Transaction, window: Window, *, whole: bool = Fal
         whole: read the trail from its beginning, even where a summary of it would do.
     """
     collector = _Collector(window)
-    Replay(collector).run(transaction, window.since, window.until, whole=whole)
+    Replay(transaction, collector, None if whole else window.since).proceed(window.until)
     return collector.found()
 
 

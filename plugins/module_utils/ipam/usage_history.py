@@ -83,7 +83,7 @@ def usage_history(
         return []
     recorder = _Recorder(begin, interval, number, frozenset(workloads))
     # What comes later may not show, not even as a workload that was never seen by then.
-    Replay(recorder).run(transaction, begin, begin + number * interval - 1, whole=whole)
+    Replay(transaction, recorder, None if whole else begin).proceed(begin + number * interval - 1)
     return recorder.rows()
 
 

@@ -4,8 +4,7 @@
 The ledger moves on what ran out when the next transaction meets it. Here a reservation begins and ends, and a
 quarantine is over, at the very moment that was set, whether or not a transaction has come by since.
 
-The tale of a window begins with the newest summary from before it (``usage_summary``), where there is one, and with the
-first event where there is none; both tell the same.
+The tale may begin with a summary (``usage_summary``) of what came before, or with the first event; both tell the same.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ from __future__ import annotations
 import heapq
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -39,8 +38,22 @@ _SEEN = ("reserved", "activated", "dynamic")
 _BACK = "it came back and got its former address, which had not been reserved"
 
 
+Level = tuple[Key, str, int, int]
+"""Key, what, prefixes, addresses of each."""
+
+
 class Listener:
     """Makes something of the tale. Times are milliseconds since the epoch and never fall."""
+
+    def resume(self, time: int, levels: Iterable[Level], sums: list[Any]) -> None:
+        """The tale begins at this time, with these levels; ``sums`` are what ``Sums`` has of what was before."""
+        del sums
+        for level in levels:
+            self.level(time, *level)
+
+    def dump(self) -> list[Any]:
+        """For ``sums``."""
+        return []
 
     def level(self, time: int, key: Key, what: str, prefixes: int, size: int) -> None:
         """So many prefixes (negative: fewer), of so many addresses each, are ``what`` from now on."""
@@ -83,79 +96,81 @@ class Replay:
 
     Args:
         listener: hears it.
+        before: begin with the newest summary of what was earlier than this time (milliseconds); then the listener
+            ``resume``s from that. None to begin with the first event.
     """
 
-    def __init__(self, listener: Listener) -> None:
-        self._listener = listener
+    def __init__(self, transaction: Transaction, listener: Listener, before: int | None = None) -> None:
+        self._transaction, self._listener = transaction, listener
         self._state = State()
+        # Not one that ends at that very time: something of that moment may be in it, and the rest not.
+        summary = None if before is None else transaction.newest_summary(FORM, before)
+        self.begins = 0 if summary is None else summary.event_id
+        """Id of the event that the summary ends with; 0 without one."""
+        self._told = self.begins
+        if summary is not None:
+            state, sums = json.loads(summary.data)
+            self._state = State.load(state)
+            listener.resume(self._state.time, self._state.levels(), sums)
+        clock = _Clock(transaction)
+        self._coming = ((clock.right(event), event) for event in transaction.stream_events(OBJECTS, self.begins))
+        self._next = next(self._coming, None)
 
-    def run(self, transaction: Transaction, since: int = 0, until: int | None = None, *, whole: bool = False) -> None:
-        """Tells what matters to a window: what stood before it, and what came then.
-
-        Args:
-            since: its beginning; what came earlier may be told as levels only.
-            until: its end; None, or later than now, for the transaction's present.
-            whole: begin with the first event all the same.
-        """
-        end = transaction.now if until is None else min(until, transaction.now)
-        # Not with one that ends in the window's first moment: something in that moment may be part of it.
-        summary = transaction.newest_summary(FORM, since) if since and not whole else None
-        for time, event in self._events(transaction, summary):
-            if time > end:
-                break
-            self._tell(time, event)
+    def proceed(self, until: int | None = None) -> None:
+        """Tells everything up to and with a moment; None, or one that is still to come, for the present."""
+        end = self._transaction.now if until is None else min(until, self._transaction.now)
+        while self._next is not None and self._next[0] <= end:
+            self._step(self._next)
         self._advance(end)
 
-    def summarise(self, transaction: Transaction, most: int) -> Summary | None:
-        """What the newest summary and the next ``most`` events come to; None where nothing is new."""
-        summary = transaction.newest_summary(FORM)
-        told = last = summary.event_id if summary else 0
-        number = 0
-        for time, event in self._events(transaction, summary):
-            self._tell(time, event)
-            last, number = event.id, number + 1
-            if number == most:
+    def summarise(self, most: int) -> Summary | None:
+        """Tells the next ``most`` events, and sums up all that it told; None where nothing is new."""
+        before = self._told
+        for _number in range(most):
+            if self._next is None:
+                # What the others are about does not matter here.
+                self._told = self._transaction.newest_event()
                 break
-        else:
-            # What the others are about does not matter here.
-            last = transaction.newest_event()
+            self._step(self._next)
+        if self._told == before:
+            return None
         # Nothing else that is due by now is told: the next event decides whether its time had come.
-        return Summary(last, self._state.time, self._state.size, self._state.dump()) if last > told else None
+        sums = self._listener.dump()
+        data = json.dumps([self._state.dump(), sums], separators=(",", ":"), ensure_ascii=False)
+        return Summary(self._told, self._state.time, self._state.size + sum(map(len, sums)), data)
 
-    def _events(self, transaction: Transaction, summary: Summary | None) -> Iterator[tuple[int, Event]]:
-        """What follows a summary, with the right times; before that the levels that it holds are told."""
-        if summary is not None:
-            self._state = State.load(summary.data)
-            for level in self._state.levels():
-                self._level(*level)
-        clock = _Clock(transaction)
-        for event in transaction.stream_events(OBJECTS, summary.event_id if summary else 0):
-            yield clock.right(event), event
+    def _step(self, coming: tuple[int, Event]) -> None:
+        self._tell(*coming)
+        self._told = coming[1].id
+        self._next = next(self._coming, None)
 
     def _tell(self, time: int, event: Event) -> None:
-        self._advance(time)
-        thing, kind, name, state = event.object, event.kind, event.name, self._state
-        if kind == RENAMED and event.before is not None and event.after is not None:
-            self._renamed(json.loads(event.before)["name"], name, json.loads(event.after))
+        state = self._state
+        if state.due and state.due[0][0] <= time:
+            self._advance(time)
+        state.time = time
+        _number, _stamped, kind, thing, name, before, after = event
+        if kind == RENAMED and before is not None and after is not None:
+            self._renamed(json.loads(before)["name"], name, json.loads(after))
         elif thing == "instance":
-            self._instance(kind, name, event.after)
+            self._instance(kind, name, after)
         elif thing == "prefix":
             self._prefix(kind, name, event)
         elif kind == "ledger.clock_accepted":
             self._limit_rests()
-        elif event.after is None:
+        elif after is None:
             if thing == "reservation":
                 self._reservation(kind, name, None)
         elif thing == "reservation":
-            self._reservation(kind, name, json.loads(event.after))
+            self._reservation(kind, name, json.loads(after))
         elif thing == "pool":
-            pool = json.loads(event.after)
+            pool = json.loads(after)
             state.pool_rest[name] = parse_duration(pool["quarantine"]) * 1000
             state.pool_place[name] = pool["location"]
         elif kind == "unexpected_scaling":
-            self._missed(name, json.loads(event.after))
+            self._missed(name, json.loads(after))
         elif thing == "traffic":
-            self._traffic(kind, json.loads(event.after))
+            self._traffic(kind, json.loads(after))
 
     # Time
 
@@ -181,7 +196,7 @@ class Replay:
     # Telling
 
     def _level(self, key: Key, what: str, prefixes: int, size: int) -> None:
-        if what in _SEEN:
+        if prefixes >= 0 and what in _SEEN:
             self._state.seen[key.workload, key.location] = None
         self._listener.level(self._state.time, key, what, prefixes, size)
 
@@ -201,21 +216,18 @@ class Replay:
         if item is None:
             return
         item.pass_time(self._state.time)
-        key, old = item.key(place.pool), item.prefixes[place]
-        before = item.levels_of(old)
-        after = item.levels_of(state) if state is not None else ()
-        for what in before:
-            if what not in after:
-                self._level(key, what, -1, item.size)
-        for what in after:
-            if what not in before:
-                self._level(key, what, 1, item.size)
-        if state is None:
-            del item.prefixes[place], self._state.mapped[place]
-            item.recount()
-        else:
-            item.idle += (state == RESERVED) - (old == RESERVED)
+        # As ``levels_of`` has it; this comes with nearly every event.
+        more = (state == RESERVED) - (item.prefixes[place] == RESERVED)
+        if more:
+            self._level(item.key(place.pool), "idle" if item.begun else "ahead", more, item.size)
+        if state is not None:
+            item.idle += more
             item.prefixes[place] = state
+            return
+        if item.begun:
+            self._level(item.key(place.pool), "reserved", -1, item.size)
+        del item.prefixes[place], self._state.mapped[place]
+        item.recount()
 
     # Reservations
 

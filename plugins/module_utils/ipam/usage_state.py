@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import heapq
-import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -237,8 +236,8 @@ class State:
 
     # Written down and read back
 
-    def dump(self) -> str:
-        """All of it as JSON."""
+    def dump(self) -> list[Any]:
+        """All of it, as JSON can hold it."""
         reservations = [
             [
                 *(getattr(item, name) for name in _FIELDS),
@@ -257,8 +256,7 @@ class State:
             if self._alive(place, item)
         ]
         rests = [[place, rest.key, rest.size, rest.until] for place, rest in self.rests.items()]
-        content = [self.time, self.pool_rest, self.pool_place, list(self.seen), reservations, instances, rests, due]
-        return json.dumps(content, separators=(",", ":"), ensure_ascii=False)
+        return [self.time, self.pool_rest, self.pool_place, list(self.seen), reservations, instances, rests, due]
 
     def _alive(self, place: Place | None, item: Standing | Rest) -> bool:
         if isinstance(item, Rest):
@@ -266,10 +264,10 @@ class State:
         return self.reservations.get(item.name) is item
 
     @classmethod
-    def load(cls, text: str) -> State:
+    def load(cls, content: list[Any]) -> State:
         """The reverse of ``dump``."""
         state = cls()
-        state.time, state.pool_rest, state.pool_place, seen, reservations, instances, rests, due = json.loads(text)
+        state.time, state.pool_rest, state.pool_place, seen, reservations, instances, rests, due = content
         state.seen = dict.fromkeys(map(tuple, seen))
         for *values, prefixes in reservations:
             item = Standing(**dict(zip(_FIELDS, values, strict=True)))

@@ -11,8 +11,9 @@ from ..ledger.ledger import Ledger
 from ..ledger.trail import Summary
 from ..ledger.transaction import Transaction
 from ..model.errors import LedgerError
-from .usage_replay import Listener, Replay
+from .usage_replay import Replay
 from .usage_state import FORM
+from .usage_sums import Sums
 
 EVERY = 5000
 """Events after which a summary is due. Where more than that stands, so many, so that summaries stay small beside the
@@ -55,4 +56,4 @@ def _due(transaction: Transaction, every: int) -> Summary | None:
     told, size = transaction.summarised(FORM)
     if transaction.newest_event() - told < max(every, size):
         return None
-    return Replay(Listener()).summarise(transaction, AT_ONCE)
+    return Replay(transaction, Sums(), transaction.now + 1).summarise(AT_ONCE)

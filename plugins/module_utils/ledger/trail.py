@@ -121,10 +121,12 @@ class Trail:
         event_id, time, size, data = row
         return Summary(event_id, time, size, zlib.decompress(data).decode())
 
-    def summarised(self, form: int) -> tuple[int, int]:
-        """Event and size of the newest summary of that form; twice 0 where there is none."""
+    def summarised(self, form: int, before: int | None = None) -> tuple[int, int]:
+        """Event and size of what ``newest_summary`` would be; twice 0 where there is none."""
+        where, values = ("", ()) if before is None else (" AND time < ?", (before,))
         row = self._store.execute(
-            "SELECT event_id, size FROM usage_summary WHERE form = ? ORDER BY event_id DESC LIMIT 1", (form,)
+            f"SELECT event_id, size FROM usage_summary WHERE form = ?{where} ORDER BY event_id DESC LIMIT 1",
+            (form, *values),
         ).fetchone()
         return (0, 0) if row is None else (row[0], row[1])
 

@@ -126,18 +126,18 @@ def test_what_is_large_is_summed_up_more_rarely(desk: Desk) -> None:
     for number in range(100):
         desk.create(f"web-{number}")
     assert not keep_summary(desk.ledger, every=1)
-    for number in range(201):
+    for number in range(250):
         desk.pool(f"p{number}", f"10.1.{number}.0/24")
     assert keep_summary(desk.ledger, every=1)
 
 
 def test_a_restored_ledger_has_the_summaries_of_its_own_events(busy: Desk, tmp_path: Path) -> None:
-    work(busy, 5)
+    work(busy, 8)
     keep_summary(busy.ledger, every=1)
     backup = tmp_path / "backup.db"
     backup_ledger(busy.ledger, str(backup))
     before = summaries(busy)
-    work(busy, 5)
+    work(busy, 8)
     keep_summary(busy.ledger, every=1)
     assert len(summaries(busy)) == 2
     restore_ledger(busy.ledger, str(backup), "test")
@@ -166,16 +166,16 @@ def test_a_summary_that_was_overtaken_by_a_restore_is_not_stored(
 
 
 def test_what_was_summed_up_while_the_clock_was_wrong_is_told_anew(busy: Desk) -> None:
-    work(busy, 3)
+    work(busy, 8)
     assert keep_summary(busy.ledger, every=1)
     right = summaries(busy)
     busy.seconds += 30 * 24 * 3600
-    work(busy, 3)
+    work(busy, 8)
     assert keep_summary(busy.ledger, every=1)
     busy.seconds -= 30 * 24 * 3600
     assert accept_clock(busy.ledger, "test")
     assert summaries(busy) == right
-    work(busy, 3)
+    work(busy, 8)
     keep_summary(busy.ledger, every=1)
     for minutes in range(1, 12):
         window = last(busy, minutes)
