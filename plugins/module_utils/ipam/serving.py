@@ -11,7 +11,7 @@ from ..ledger.transaction import Transaction
 from ..model.pool import Block, Pool
 from ..model.reservation import RESERVED, RESTING, InstanceRequest, Reservation, Reserved
 from .lifecycle import rested
-from .usage_reasons import EXHAUSTED, NONE, NOT_BEGUN, OVER, Reason
+from .usage_reasons import EXHAUSTED, NONE, NOT_BEGUN, Reason
 
 MOST_TOLD = 20
 """Reservations that a miss lists, those that came nearest to serving; it says how many there are."""
@@ -73,16 +73,15 @@ def rests_after(transaction: Transaction, request: InstanceRequest) -> list[tupl
 def may_have(transaction: Transaction, mapped: Reserved, request: InstanceRequest) -> bool:
     """Whether the reservation of a prefix may serve the instance with it, as far as it is free."""
     item = transaction.reservations("id = ?", (mapped.reservation_id,))[0]
-    if item.workload != request.workload or _why_not(transaction, item, request) is not None:
+    # A call moves on only so much of what ran out.
+    stands = item.workload == request.workload and item.expires_at > transaction.now
+    if not stands or _why_not(transaction, item, request) is not None:
         return False
     pools = _pools_for(transaction, item, request)
     return pools is None or mapped.pool_id in pools
 
 
 def _why_not(transaction: Transaction, item: Reservation, request: InstanceRequest) -> Reason | None:
-    if item.expires_at <= transaction.now:
-        # A call moves on only so much of what ran out.
-        return Reason(OVER, f"it ended at {format_time(item.expires_at)}")
     if item.starts_at > transaction.now:
         return Reason(NOT_BEGUN, f"it begins at {format_time(item.starts_at)}")
     for option in ("node", "location", "security_profile"):

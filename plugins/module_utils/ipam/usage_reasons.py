@@ -8,13 +8,11 @@ from typing import Any, NamedTuple
 
 EXHAUSTED = "exhausted"
 NOT_BEGUN = "not_begun"
-OVER = "expired"
-"""Its time is over, and the address of this very instance rests in it."""
 NONE = "none"
 RETURNED = "returned"
 """The instance came back while its former address, which was not reserved, still rested, and got that again."""
 OTHER = "other"
-KINDS = (EXHAUSTED, "node", "location", "security_profile", "family", NOT_BEGUN, OVER, NONE, RETURNED, OTHER)
+KINDS = (EXHAUSTED, "node", "location", "security_profile", "family", NOT_BEGUN, NONE, RETURNED, OTHER)
 """All codes, in order of weight: of several reservations that did not serve, the one that came nearest says why."""
 
 _SPOKEN = {NOT_BEGUN: "not begun"}

@@ -23,13 +23,15 @@ def shadow(desk: Desk) -> Desk:
     return desk
 
 
-def test_hits_and_misses_with_reason_time_and_place(shadow: Desk) -> None:
-    shadow.reserve({"workload": "web", "instances": 1, "begins": 0, "ends": HOUR})
-    shadow.create("web-1", location="fra1")
-    shadow.seconds += 60
-    shadow.create("web-2", location="fra1")
-    shadow.create("db-1", "db")
-    found = feedback(shadow.ledger)
+def test_hits_and_misses_with_reason_time_and_place(desk: Desk) -> None:
+    desk.pool("s", "10.200.0.0/24", kind="shadow", location="fra1")
+    desk.pool("p", "10.1.0.0/24", location="fra1")
+    desk.reserve({"workload": "web", "instances": 1, "begins": 0, "ends": HOUR})
+    desk.create("web-1")
+    desk.seconds += 60
+    desk.create("web-2")
+    desk.create("db-1", "db")
+    found = feedback(desk.ledger)
     assert list(found) == ["db", "web"]
     web = found["web"]
     assert (web.created, web.hits, web.hit_rate) == (2, {"fra1": 1}, 0.5)
