@@ -2,7 +2,8 @@
 """Accuracy, coverage, hit rate and waste from origins of the past, against plans that need no forecaster.
 
 At every origin the forecaster sees at most the last four weeks before it and is fitted anew. The daily plan is made
-there once; hourly re-planning takes in each slot that has passed (without a new fit) and plans the next one.
+there once; hourly re-planning takes in each slot that has passed (without a new fit) and plans the next one. Both are
+scored as the reservations that `plan` writes; the plans without a forecaster hold a number of instances in all.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from datetime import timedelta
 
 import numpy as np
 
-from .decision import LADDER, Score, Sizing, level_for, score, trade_off
+from .decision import LADDER, Score, Sizing, level_for, score, score_slots, slot_reservations, trade_off
 from .forecasting import LEVELS, Forecaster, TooLittle
 from .models.base import DAY, LONGEST_HISTORY, Floats
 from .models.registry import FAST
@@ -109,7 +110,7 @@ def backtest_series(name: str, series: Series, sizing: Sizing, protocol: Protoco
             )
         )
         result.models[forecast.model] = result.models.get(forecast.model, 0) + 1
-        for plan, one in _plans(made, known, came, yesterday, sizing, protocol).items():
+        for plan, one in plan_scores(made, known, came, sizing, protocol, yesterday).items():
             result.plans[plan] = result.plans.get(plan, Score()) + one
     if not tallies:
         result.reason = "too short, or all the same"
@@ -135,24 +136,27 @@ def _last_day(values: Floats, day: int) -> Floats:
     return np.asarray(found)
 
 
-def _plans(
-    made: Forecaster, known: Series, came: Floats, yesterday: Floats, sizing: Sizing, protocol: Protocol
+def plan_scores(
+    made: Forecaster, known: Series, came: Floats, sizing: Sizing, protocol: Protocol, plain: Floats | None = None
 ) -> dict[str, Score]:
-    """Scores of all ways of planning from one origin."""
+    """Scores of all ways of planning from one origin.
+
+    Args:
+        made: fitted to `known`.
+        plain: yesterday's values, for plans that need no forecaster; None without these.
+    """
     finite = known.values[np.isfinite(known.values)]
     before = sizing.instances(finite[-1:])
     needed = sizing.instances(came)[None]
-    week = known.values[-7 * max(DAY // known.interval, 1) :]
-    held = np.full(protocol.slots, np.nanmax(week) if np.isfinite(week).any() else finite[-1])
-    ways = {
-        "daily": _daily(made, sizing, protocol),
-        "static_max_of_last_week": held,
-        "yesterday": yesterday,
-        "yesterday_plus_20_percent": yesterday * 1.2,
-    }
+    found = {"daily": score_slots(needed, _daily(made, before, sizing, protocol), before)}
+    if plain is not None:
+        week = known.values[-7 * max(DAY // known.interval, 1) :]
+        held = np.full(protocol.slots, np.nanmax(week) if np.isfinite(week).any() else finite[-1])
+        ways = {"static_max_of_last_week": held, "yesterday": plain, "yesterday_plus_20_percent": plain * 1.2}
+        found |= {name: score(needed, sizing.instances(way)[None], before) for name, way in ways.items()}
     if protocol.replan:
-        ways["hourly"] = _hourly(made, known, came, sizing, protocol)
-    return {name: score(needed, sizing.instances(way)[None], before) for name, way in ways.items()}
+        found["hourly"] = score_slots(needed, _hourly(made, known, came, sizing, protocol), before)
+    return found
 
 
 def _level(made: Forecaster, target: float, ahead: int, sizing: Sizing) -> float:
@@ -163,17 +167,22 @@ def _level(made: Forecaster, target: float, ahead: int, sizing: Sizing) -> float
     return level_for(target, curve)[0]
 
 
-def _daily(made: Forecaster, sizing: Sizing, protocol: Protocol) -> Floats:
+def _daily(made: Forecaster, before: Floats, sizing: Sizing, protocol: Protocol) -> Floats:
     level = _level(made, protocol.daily_target, protocol.slots, sizing)
-    return made.quantiles(tuple(sorted({0.5, level}))).level(level)
+    forecast = made.quantiles(tuple(sorted({0.5, level})))
+    upper, expected = (sizing.instances(forecast.level(one))[None] for one in (level, 0.5))
+    return slot_reservations(upper, expected, before)
 
 
 def _hourly(made: Forecaster, known: Series, came: Floats, sizing: Sizing, protocol: Protocol) -> Floats:
     level = _level(made, protocol.hourly_target, 1, sizing)
     levels = tuple(sorted({0.5, level}))
-    planned = np.empty(len(came))
+    planned, values = np.empty((1, len(came))), known.values
     for slot in range(len(came)):
         if slot:
-            made.update(replace(known, values=np.concatenate([known.values, came[:slot]])))
-        planned[slot] = made.quantiles(levels).level(level)[0]
+            values = np.append(values, came[slot - 1])
+            made.update(replace(known, values=values))
+        running = sizing.instances(values[np.isfinite(values)][-1:])
+        upper = sizing.instances(made.quantiles(levels).level(level)[:1])
+        planned[0, slot] = slot_reservations(upper[None], upper[None], running)[0, 0]
     return planned

@@ -4,6 +4,10 @@
 Hit rate: of all rises of the instances needed, the share that stayed within what was reserved. Waste: idle reserved
 instance-slots for each used one. A bound that covers 95 % of the slots does not hit 95 % of the rises, as rises come
 where demand is highest: the quantile for a hit rate is looked up in the backtest.
+
+A slot's reservation is for the instances that come in that slot. Those that run when it begins hold other addresses
+(activated instances outlive the reservation that they came from), and which of them end first is not known. So what a
+slot offers is what runs at its beginning and its reservation, and that is what `score_slots` counts.
 """
 
 from __future__ import annotations
@@ -84,8 +88,35 @@ class Sizing:
         return np.clip(needed, self.least, np.inf if self.most is None else self.most)
 
 
+def slot_reservations(upper: Floats, expected: Floats, running: Floats) -> Floats:
+    """Instances to reserve for in each slot: the upper demand beyond what is expected to run when the slot begins.
+
+    Args:
+        upper, expected: instances in each slot (plans, slots).
+        running: instances when the first slot of each plan begins.
+    """
+    before = np.concatenate([running[:, None], expected[:, :-1]], axis=1)
+    return np.maximum(upper - before, 0)
+
+
+def score_slots(needed: Floats, reserved: Floats, before: Floats) -> Score:
+    """Scores reservations of single slots as the ledger counts them.
+
+    Args:
+        needed: instances in each slot (plans, slots), all there from its beginning to its end; NaN where not known.
+        reserved: instances that each slot's reservation is for.
+        before: instances before the first slot of each plan.
+    """
+    previous = np.concatenate([before[:, None], needed[:, :-1]], axis=1)
+    known = np.isfinite(needed) & np.isfinite(previous) & np.isfinite(reserved)
+    needed, previous, reserved = needed[known], previous[known], reserved[known]
+    rise = np.maximum(needed - previous, 0)
+    within = np.minimum(rise, reserved)
+    return Score(float(rise.sum()), float(within.sum()), float(needed.sum()), float((reserved - within).sum()))
+
+
 def score(needed: Floats, reserved: Floats, before: Floats) -> Score:
-    """Scores plans against what came.
+    """Scores plans that hold a number of instances, whether or not they run, against what came.
 
     Args:
         needed: instances in each slot (plans, slots); NaN where not known.
@@ -105,11 +136,13 @@ def score(needed: Floats, reserved: Floats, before: Floats) -> Score:
 def trade_off(
     bounds: Floats, levels: tuple[float, ...], happened: Floats, before: Floats, sizing: Sizing
 ) -> list[tuple[Step, Score]]:
-    """What each quantile would have given at past origins: bounds (origins, slots, levels)."""
+    """What each quantile would have given at past origins: bounds (origins, slots, levels), the middle among them."""
     needed, first = sizing.instances(happened), sizing.instances(before)
+    expected = sizing.instances(bounds[:, :, levels.index(0.5)])
     found = []
     for place, level in enumerate(levels):
-        one = score(needed, sizing.instances(bounds[:, :, place]), first)
+        upper = sizing.instances(bounds[:, :, place])
+        one = score_slots(needed, slot_reservations(upper, expected, first), first)
         found.append((Step(level, one.hit_rate, one.waste), one))
     return found
 

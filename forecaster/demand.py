@@ -10,7 +10,7 @@ import numpy as np
 
 from ..plugins.module_utils.model.errors import InvalidInput
 from .config import WorkloadSettings
-from .decision import LADDER, Sizing, Step, learn_capacity, level_for, trade_off
+from .decision import LADDER, Sizing, Step, learn_capacity, level_for, slot_reservations, trade_off
 from .explain import explain
 from .forecasting import LEVELS, Forecast, Forecaster
 from .models.base import Floats
@@ -92,8 +92,8 @@ def plan_workload(
     plan.current = _current(plan.signals, series)
     # What runs now is never planned away from the slot that begins now.
     plan.upper[0] = max(plan.upper[0], plan.current)
-    running = np.concatenate([[plan.current], plan.expected[:-1]])
-    plan.additional = np.maximum(plan.upper - running, 0)
+    running = np.array([plan.current], float)
+    plan.additional = slot_reservations(plan.upper[None], plan.expected[None], running)[0]
     plan.confidence = _confidence(plan.signals)
     if wanted.maximum is not None and any(
         (one.upper > wanted.maximum * one.sizing.capacity).any() for one in plan.signals
@@ -183,6 +183,16 @@ def _confidence(signals: list[SignalPlan]) -> float:
         else:
             found.append(one.level)
     return round(min(found), 3)
+
+
+def expected_waste(plan: WorkloadPlan) -> float | None:
+    """What the plan would have wasted in the backtest; None where no backtest tells."""
+    found = [
+        float(np.interp(one.level, [step.level for step in one.steps], [step.waste for step in one.steps]))
+        for one in plan.signals
+        if one.steps
+    ]
+    return max(found) if found and np.isfinite(found).all() else None
 
 
 def told(plan: WorkloadPlan) -> list[str]:

@@ -3,21 +3,19 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
-from ..plugins.module_utils.model.errors import InvalidInput, ShadownetError
+from ..plugins.module_utils.model.errors import ShadownetError
 from .config import Settings, WorkloadSettings
 from .demand import WorkloadPlan, plan_workload, remember
 from .inputs.source import Context, SourceFailed
+from .learning import Told
 from .series import Findings, Points, Series
 from .series_cleaning import Rules, clean_all
-from .state import Memory
+from .state import Memory, shift_of
 
 _FEW = 8
 """So many workloads are done sooner than another process has started."""
@@ -46,11 +44,13 @@ class Plan:
 
     Attributes:
         now: seconds since 1970.
+        told: what became of earlier plans.
     """
 
     now: float
     workloads: list[WorkloadPlan]
     telemetry: Telemetry
+    told: Told = field(default_factory=Told)
 
     @property
     def refused(self) -> dict[str, str]:
@@ -102,12 +102,14 @@ def make_plan(
     now: float,
     memories: dict[str, Memory],
     step: Callable[[], None] = lambda: None,
+    told: Told | None = None,
 ) -> Plan:
     """Plans every workload; one that cannot be predicted is refused with its reason, and the others go on.
 
     Args:
         memories: what earlier runs stated; is checked, and gets what this run states.
         step: called after each workload.
+        told: what became of earlier plans; the memories were corrected by it already.
     """
     names = set(settings.workloads)
     if not settings.only_listed:
@@ -118,7 +120,7 @@ def make_plan(
         remember(plan, memories)
         plans.append(plan)
         step()
-    return Plan(now, plans, telemetry)
+    return Plan(now, plans, telemetry, told or Told())
 
 
 def _task(name: str, settings: Settings, telemetry: Telemetry, memories: dict[str, Memory]) -> _Task:
@@ -128,7 +130,7 @@ def _task(name: str, settings: Settings, telemetry: Telemetry, memories: dict[st
         memory = memories.get(f"{name}/{signal}")
         if memory is not None:
             memory.check(one)
-            shifts[signal] = memory.shift
+        shifts[signal] = shift_of(memory, memories.get(name))
     why = "; ".join(f"{signal}: {text}" for (one, signal), text in telemetry.refused.items() if one == name)
     if not series and not why:
         why = "No source has it."
@@ -156,25 +158,3 @@ def _run(task: _Task) -> WorkloadPlan:
     if task.refused:
         plan.reasons.append(f"left out: {task.refused}")
     return plan
-
-
-def apply_feedback(path: Path, settings: Settings, memories: dict[str, Memory]) -> list[str]:
-    """Takes in what the ledger counted since the last run: a JSON mapping of workload to ``hits`` and ``misses``.
-
-    Raises:
-        InvalidInput: the file is something else.
-    """
-    try:
-        given: Any = json.loads(path.read_text(encoding="utf-8"))
-        counts = {str(name): (int(one["hits"]), int(one["misses"])) for name, one in given.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        fix = 'Write {"WORKLOAD": {"hits": 12, "misses": 1}}.'
-        raise InvalidInput(f"{path} is no feedback ({error}).", parameter="--feedback", fix=fix) from None
-    lines = []
-    for name, (hits, misses) in sorted(counts.items()):
-        target = settings.of(name).target_hit_rate
-        for key, memory in memories.items():
-            if key.rpartition("/")[0] == name:
-                memory.feed_back(hits, misses, target)
-                lines.append(f"{key}: {hits} hits, {misses} misses: levels shifted by {memory.shift:+.3f}")
-    return lines

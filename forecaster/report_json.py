@@ -8,14 +8,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from .config import Settings
-from .demand import SignalPlan, WorkloadPlan
+from .demand import SignalPlan, WorkloadPlan, expected_waste
+from .learning import words
 from .plan import Plan
+from .state import Memory
 
 _KEPT = 7 * 86_400
 """Seconds of history that go with a forecast, for plots."""
 
 
-def as_document(plan: Plan, settings: Settings) -> dict[str, Any]:
+def as_document(plan: Plan, settings: Settings, memories: dict[str, Memory]) -> dict[str, Any]:
     """Plain data: workloads by name, refused ones with their reason."""
     return {
         "version": 1,
@@ -24,7 +26,7 @@ def as_document(plan: Plan, settings: Settings) -> dict[str, Any]:
         "failed_sources": plan.telemetry.failed,
         "notes": plan.telemetry.notes,
         "refused": plan.refused,
-        "workloads": {one.workload: _workload(one, plan, settings) for one in plan.workloads if not one.refused},
+        "workloads": {one.workload: _workload(one, plan, settings, memories) for one in plan.workloads if not one.refused},
     }
 
 
@@ -37,7 +39,9 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _workload(plan: WorkloadPlan, whole: Plan, settings: Settings) -> dict[str, Any]:
+def _workload(
+    plan: WorkloadPlan, whole: Plan, settings: Settings, memories: dict[str, Memory]
+) -> dict[str, Any]:
     wanted = settings.of(plan.workload)
     findings = whole.telemetry.findings
     each = addresses_each(wanted.prefix_length, wanted.addresses, wanted.family)
@@ -45,7 +49,9 @@ def _workload(plan: WorkloadPlan, whole: Plan, settings: Settings) -> dict[str, 
         "target_hit_rate": wanted.target_hit_rate,
         "current_instances": plan.current,
         "confidence": plan.confidence,
-        "notes": plan.reasons,
+        "expected_waste": _rounded(waste) if (waste := expected_waste(plan)) is not None else None,
+        "notes": [*plan.reasons, *words(plan.workload, whole.told, memories.get(plan.workload))],
+        "feedback": _feedback(plan.workload, whole, memories),
         "signals": {
             one.signal: {
                 **_signal(one),
@@ -66,6 +72,24 @@ def _workload(plan: WorkloadPlan, whole: Plan, settings: Settings) -> dict[str, 
                 zip(plan.starts, plan.expected, plan.upper, plan.additional, strict=True)
             )
         ],
+    }
+
+
+def _feedback(workload: str, whole: Plan, memories: dict[str, Memory]) -> dict[str, Any] | None:
+    """What the ledger counted of earlier plans, and what came of it."""
+    one = whole.told.counted.get(workload)
+    if one is None:
+        return None
+    memory = memories.get(workload)
+    return {
+        "since": _time(one.since / 1000),
+        "until": _time(one.until / 1000),
+        "hits": one.hits,
+        "misses": dict(one.misses),
+        "waste": None if one.waste is None else _rounded(one.waste),
+        "reservations_ended": one.ended,
+        "levels_moved": round(whole.told.moved[workload], 6),
+        "levels_moved_in_all": round(memory.fed if memory else 0.0, 6),
     }
 
 

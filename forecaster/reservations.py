@@ -13,6 +13,7 @@ import yaml
 from ..plugins.module_utils.model.errors import ShadownetError
 from .config import Settings
 from .demand import WorkloadPlan
+from .feedback import Running
 from .plan import Plan
 from .state import Memory
 
@@ -27,25 +28,30 @@ def reservations(plan: Plan, settings: Settings, memories: dict[str, Memory]) ->
     """One reservation a workload and slot, by workload and time.
 
     A slot has the same name in every run, so that a later plan moves the reservation instead of adding one. A slot
-    that an earlier run reserved for and this one does not is written with no instances, which gives its prefixes back;
-    a slot that has begun keeps what it had.
+    that an earlier run reserved for and this one does not is written with no instances, which gives its prefixes back,
+    but for those that instances have: the ledger never takes these.
     """
     found = []
     for one in plan.workloads:
         if not one.refused:
             memory = memories.setdefault(one.workload, Memory())
-            found += _of_workload(one, plan.now, settings, memory)
+            running = plan.told.running.get(one.workload)
+            found += _of_workload(one, plan.now, settings, memory, running)
     return found
 
 
-def _of_workload(plan: WorkloadPlan, now: float, settings: Settings, memory: Memory) -> list[dict[str, Any]]:
+def _of_workload(
+    plan: WorkloadPlan, now: float, settings: Settings, memory: Memory, running: Running | None
+) -> list[dict[str, Any]]:
     wanted = settings.of(plan.workload)
     found, names = [], {}
     for start, additional in zip(plan.starts, plan.additional, strict=True):
         name = f"{plan.workload}-{start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
         count, before = int(additional), memory.reserved.get(name, 0)
-        if start.timestamp() <= now:
-            count = max(count, before)
+        if start.timestamp() <= now and running is not None:
+            # What runs beside this reservation is known; those that came for it already are part of it.
+            beside = running.total - running.of.get(name, 0)
+            count = max(int(max(plan.upper[0], running.total)) - beside, 0)
         if count:
             names[name] = count
         if not count and not before:

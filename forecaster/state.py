@@ -3,7 +3,7 @@
 
 Each slot that has passed is compared with the bound that was stated for it. A miss raises the level asked of the
 calibration a little, a slot within lowers it by much less, so that in the long run the stated share is within,
-whatever the demand does. The ledger's misses and unused reservations move it too.
+whatever the demand does. What the ledger counted of a workload is kept beside it; see ``feedback``.
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from .series import Series
 _VERSION = 1
 _SPEED = 0.01
 _MOST = 0.04
-_FEEDBACK_SPEED = 0.05
 
 
 @dataclass
 class Memory:
-    """What is remembered of one workload's signal.
+    """What is remembered of one workload's signal, or (from `reserved` on) of a workload.
 
     Attributes:
         shift: added to levels above the middle.
@@ -35,6 +34,9 @@ class Memory:
         stated: bound by beginning of the slot, in seconds since 1970.
         checked, missed: slots that were compared so far, and those above their bound.
         reserved: instances by name of reservation, as last written.
+        fed: added to levels above the middle because of what the ledger counted.
+        taken: until when it was counted, milliseconds since 1970; 0 for not yet.
+        waste: what the last plan expected of itself; None where no backtest told.
     """
 
     shift: float = 0.0
@@ -43,6 +45,9 @@ class Memory:
     checked: int = 0
     missed: int = 0
     reserved: dict[str, int] = field(default_factory=dict)
+    fed: float = 0.0
+    taken: int = 0
+    waste: float | None = None
 
     def check(self, series: Series) -> None:
         """Compares what came with what was stated, and forgets what was compared."""
@@ -61,10 +66,10 @@ class Memory:
         self.level = level
         self.stated = {str(first + interval * step): bound for step, bound in enumerate(bounds)}
 
-    def feed_back(self, hits: int, misses: int, target: float) -> None:
-        """What the ledger counted since the last run: creations within reservations, and those that fell back."""
-        if hits + misses:
-            self.shift = _kept(self.shift + _FEEDBACK_SPEED * (target - hits / (hits + misses)))
+
+def shift_of(signal: Memory | None, workload: Memory | None) -> float:
+    """What is added to the levels of a workload's signal."""
+    return _kept((signal.shift if signal else 0.0) + (workload.fed if workload else 0.0))
 
 
 def _kept(shift: float) -> float:

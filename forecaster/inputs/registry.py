@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from ...plugins.module_utils.model.errors import InvalidInput
 from .csv_file import CsvOptions, read_csv
 from .history import HistoryOptions, read_history
+from .ledger import LedgerOptions, read_ledger
 from .logs import LogOptions, read_logs
 from .options import read_options
 from .prometheus import PrometheusOptions, read_prometheus
@@ -25,6 +26,7 @@ class Reader(NamedTuple):
 READERS: dict[str, Reader] = {
     "csv": Reader(CsvOptions, read_csv),
     "history": Reader(HistoryOptions, read_history),
+    "ledger": Reader(LedgerOptions, read_ledger),
     "log": Reader(LogOptions, read_logs),
     "prometheus": Reader(PrometheusOptions, read_prometheus),
 }

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -15,6 +17,8 @@ from ansible_collections.shadownet.ipam.forecaster.decision import (
     learn_capacity,
     level_for,
     score,
+    score_slots,
+    slot_reservations,
     trade_off,
 )
 
@@ -34,6 +38,34 @@ def test_score_counts_instances_one_by_one(slots: list[tuple[int, int]], before:
         running = needed
     table = np.array([slots], float)
     assert score(table[:, :, 0], table[:, :, 1], np.array([before], float)) == Score(rises, hits, used, idle)
+
+
+@given(st.lists(st.tuples(COUNTS, COUNTS), min_size=1, max_size=30), COUNTS, st.randoms(use_true_random=False))
+def test_slots_are_scored_as_if_each_instance_took_an_address(
+    slots: list[tuple[int, int]], before: int, chance: Random
+) -> None:
+    """The oracle has a prefix for each instance: which of them ends first must not matter."""
+    rises = hits = used = idle = 0
+    running = ["elsewhere"] * before
+    for number, (needed, reserved) in enumerate(slots):
+        free = reserved
+        while len(running) > needed:
+            running.pop(chance.randrange(len(running)))
+        while len(running) < needed:
+            rises += 1
+            hits += free > 0
+            running.append(f"slot {number}" if free else "elsewhere")
+            free -= free > 0
+        used += needed
+        idle += free
+    table = np.array([slots], float)
+    found = score_slots(table[:, :, 0], table[:, :, 1], np.array([before], float))
+    assert found == Score(rises, hits, used, idle)
+
+
+def test_a_slot_is_reserved_for_what_comes_beyond_those_that_run() -> None:
+    upper, expected = np.array([[7.0, 9, 4, 6]]), np.array([[5.0, 6, 3, 4]])
+    assert slot_reservations(upper, expected, np.array([6.0])).tolist() == [[1, 4, 0, 3]]
 
 
 def test_nothing_to_hit_is_no_miss_and_idle_without_use_is_endless_waste() -> None:
@@ -77,7 +109,7 @@ def test_too_few_rises_say_so() -> None:
 
 def test_an_unreachable_hit_rate_says_what_is_reached() -> None:
     happened = np.tile([0.0, 100.0], (50, 12))
-    bounds = np.broadcast_to(np.linspace(1, 50, len(LADDER)), (50, 24, len(LADDER)))
+    bounds = np.broadcast_to(np.linspace(0, 50, len(LADDER)), (50, 24, len(LADDER)))
     level, why = level_for(0.95, trade_off(bounds, LADDER, happened, np.zeros(50), Sizing(1)))
     assert level == LADDER[-1]
     assert "50.0% at the most" in why
