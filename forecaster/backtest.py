@@ -146,8 +146,8 @@ def plan_scores(
         plain: yesterday's values, for plans that need no forecaster; None without these.
     """
     finite = known.values[np.isfinite(known.values)]
-    before = sizing.instances(finite[-1:])
-    needed = sizing.instances(came)[None]
+    before = sizing.running(finite[-1:])
+    needed = sizing.running(came)[None]
     found = {"daily": score_slots(needed, _daily(made, before, sizing, protocol), before)}
     if plain is not None:
         week = known.values[-7 * max(DAY // known.interval, 1) :]
@@ -170,8 +170,8 @@ def _level(made: Forecaster, target: float, ahead: int, sizing: Sizing) -> float
 def _daily(made: Forecaster, before: Floats, sizing: Sizing, protocol: Protocol) -> Floats:
     level = _level(made, protocol.daily_target, protocol.slots, sizing)
     forecast = made.quantiles(tuple(sorted({0.5, level})))
-    upper, expected = (sizing.instances(forecast.level(one))[None] for one in (level, 0.5))
-    return slot_reservations(upper, expected, before)
+    upper, expected = sizing.instances(forecast.level(level)), sizing.running(forecast.level(0.5))
+    return slot_reservations(upper[None], expected[None], before)
 
 
 def _hourly(made: Forecaster, known: Series, came: Floats, sizing: Sizing, protocol: Protocol) -> Floats:
@@ -182,7 +182,7 @@ def _hourly(made: Forecaster, known: Series, came: Floats, sizing: Sizing, proto
         if slot:
             values = np.append(values, came[slot - 1])
             made.update(replace(known, values=values))
-        running = sizing.instances(values[np.isfinite(values)][-1:])
+        running = sizing.running(values[np.isfinite(values)][-1:])
         upper = sizing.instances(made.quantiles(levels).level(level)[:1])
         planned[0, slot] = slot_reservations(upper[None], upper[None], running)[0, 0]
     return planned

@@ -76,16 +76,25 @@ class Sizing:
     Attributes:
         capacity: demand that one instance carries.
         least, most: bounds of the instances; `most` None for no bound.
+        counted: the demand is instances that were counted: what runs may be outside of the bounds.
     """
 
     capacity: float = 1.0
     least: int = 0
     most: int | None = None
+    counted: bool = False
 
     def instances(self, demand: Floats) -> Floats:
         """Whole instances for each demand; NaN stays."""
-        needed = np.ceil(np.maximum(demand, 0) / self.capacity - _ALMOST)
+        needed = self._whole(demand)
         return np.clip(needed, self.least, np.inf if self.most is None else self.most)
+
+    def running(self, demand: Floats) -> Floats:
+        """Whole instances that run at each demand: as counted, or as many as whoever starts them keeps."""
+        return self._whole(demand) if self.counted else self.instances(demand)
+
+    def _whole(self, demand: Floats) -> Floats:
+        return np.ceil(np.maximum(demand, 0) / self.capacity - _ALMOST)
 
 
 def slot_reservations(upper: Floats, expected: Floats, running: Floats) -> Floats:
@@ -137,8 +146,8 @@ def trade_off(
     bounds: Floats, levels: tuple[float, ...], happened: Floats, before: Floats, sizing: Sizing
 ) -> list[tuple[Step, Score]]:
     """What each quantile would have given at past origins: bounds (origins, slots, levels), the middle among them."""
-    needed, first = sizing.instances(happened), sizing.instances(before)
-    expected = sizing.instances(bounds[:, :, levels.index(0.5)])
+    needed, first = sizing.running(happened), sizing.running(before)
+    expected = sizing.running(bounds[:, :, levels.index(0.5)])
     found = []
     for place, level in enumerate(levels):
         upper = sizing.instances(bounds[:, :, place])

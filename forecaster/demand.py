@@ -81,13 +81,13 @@ def plan_workload(
     """
     plan = WorkloadPlan(workload)
     for signal, capacity, why in _signals(workload, wanted, series):
-        sizing = Sizing(capacity, wanted.minimum, wanted.maximum)
+        sizing = Sizing(capacity, wanted.minimum, wanted.maximum, counted=signal == _INSTANCES)
         made = _plan_signal(series[signal], sizing, wanted, slots, models, shifts.get(signal, 0.0))
         made.reasons = [*why, *made.reasons]
         plan.signals.append(made)
     first = plan.signals[0]
     plan.starts = first.forecast.times
-    plan.expected = np.max([one.sizing.instances(one.forecast.level(0.5)) for one in plan.signals], axis=0)
+    plan.expected = np.max([one.sizing.running(one.forecast.level(0.5)) for one in plan.signals], axis=0)
     plan.upper = np.max([one.sizing.instances(one.upper) for one in plan.signals], axis=0)
     plan.current = _current(plan.signals, series)
     # What runs now is never planned away from the slot that begins now.
@@ -168,7 +168,7 @@ def _current(signals: list[SignalPlan], series: dict[str, Series]) -> int:
     newest = []
     for one in signals:
         known = one.history.values[np.isfinite(one.history.values)]
-        newest.append(int(one.sizing.instances(known[-1:])[0]))
+        newest.append(int(one.sizing.running(known[-1:])[0]))
     return max(newest)
 
 
