@@ -18,7 +18,7 @@ for _variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
 from .cli_backtest import add_backtest  # noqa: E402
 from .cli_plan import add_plan  # noqa: E402
 from .cli_report import add_report  # noqa: E402
-from .cli_values import count, moment, write_text  # noqa: E402
+from .cli_values import count, examples, moment, write_text  # noqa: E402
 from .say import say  # noqa: E402
 
 _EXAMPLES = """\
@@ -62,7 +62,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_quantiles(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     made = commands.add_parser(
-        "quantiles", help="quantiles of one series", description="Quantiles of the intervals after the origin."
+        "quantiles",
+        help="quantiles of one series",
+        description="Quantiles of the intervals after the origin.",
+        **examples(
+            "shadownet-forecast quantiles load.csv --origin 2026-01-31T23:00:00 --horizon 24 --interval 1h -o out.csv"
+        ),
     )
     made.add_argument("input", type=Path, metavar="INPUT.csv", help="times and values; an empty value is a gap")
     made.add_argument("--origin", required=True, type=moment, help="the last interval that is known (ISO 8601)")

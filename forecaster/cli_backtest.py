@@ -10,7 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli_values import count, write_text
+from .cli_values import count, examples, write_text
 from .say import Progress, say
 
 if TYPE_CHECKING:
@@ -26,6 +26,10 @@ def add_backtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         help="how good forecasts and plans would have been",
         description="Forecasts from origins of the past: accuracy, coverage, hit rate and waste, against plans that "
         "need no forecaster.",
+        **examples(
+            "shadownet-forecast backtest web.csv vm.csv",
+            "shadownet-forecast backtest web.csv --capacity 500 --target 0.95 --origins 12 --json web.json",
+        ),
     )
     made.add_argument("inputs", type=Path, nargs="+", metavar="INPUT.csv", help="one file a series: times and values")
     made.add_argument("--origins", type=count, default=24, metavar="N", help="from where to forecast (%(default)s)")

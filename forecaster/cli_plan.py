@@ -9,7 +9,7 @@ from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .cli_values import moment, write_text
+from .cli_values import examples, moment, write_text
 from .say import Progress, answer, say
 
 if TYPE_CHECKING:
@@ -27,6 +27,11 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
         "plan",
         help="what to reserve, as variables of the playbook reserve",
         description="Reads telemetry, forecasts every workload, and writes variables of the playbook reserve.",
+        **examples(
+            "shadownet-forecast plan --config forecast.yml -o reservations.yml --report plan.json",
+            "shadownet-forecast plan --config forecast.yml --explain web",
+            "shadownet-forecast plan --config forecast.yml --forecast-only -o plan.json",
+        ),
     )
     made.add_argument("--config", type=Path, required=True, metavar="FILE", help="settings (YAML)")
     made.add_argument("-o", "--output", type=Path, metavar="FILE", help="the vars file (standard output)")
@@ -39,7 +44,11 @@ def add_plan(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
     made.add_argument("--dry-run", action="store_true", help="write the output, but leave the state as it is")
     made.add_argument("--now", type=moment, metavar="TIME", help="plan as if it were that time (ISO 8601)")
     made.set_defaults(run=_plan)
-    made = commands.add_parser("schema", help="print the JSON schema of the variables that plan writes")
+    made = commands.add_parser(
+        "schema",
+        help="print the JSON schema of the variables that plan writes",
+        **examples("shadownet-forecast schema > reservations.schema.json"),
+    )
     made.set_defaults(run=_schema)
 
 

@@ -7,7 +7,8 @@ import argparse
 import json
 from pathlib import Path
 
-from .cli_values import write_text
+from .cli_values import examples, write_text
+from .say import Progress
 
 
 def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -16,6 +17,10 @@ def add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         "report",
         help="a plan as a page with plots",
         description="Makes a page (HTML, or Markdown with an SVG folder beside it) of what plan --report wrote.",
+        **examples(
+            "shadownet-forecast report plan.json -o plan.html",
+            "shadownet-forecast report plan.json -o plan.md --workload web --workload db",
+        ),
     )
     made.add_argument("plan", type=Path, metavar="PLAN.json", help="what plan --report wrote")
     made.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="a name with .html or .md")
@@ -40,13 +45,14 @@ def _report(given: argparse.Namespace) -> int:
             fix = f"There are: {', '.join(sorted(workloads)) or 'none'}."
             raise InvalidInput(f"no workload '{unknown[0]}' in it.", parameter="--workload", fix=fix)
         document["workloads"] = {name: workloads[name] for name in given.workload}
+    progress = Progress(len(document["workloads"]), "drawing")
     if given.output.suffix.lower() in (".html", ".htm"):
-        write_text(as_html(document), given.output)
+        write_text(as_html(document, progress.step), given.output)
         return 0
     if given.output.suffix.lower() != ".md":
         raise InvalidInput(f"'{given.output}' ends in neither .html nor .md.", parameter="--output")
     folder = given.output.with_name(f"{given.output.stem}_files")
-    text, plots = as_markdown(document, folder.name)
+    text, plots = as_markdown(document, folder.name, progress.step)
     if plots:
         folder.mkdir(exist_ok=True)
     for name, svg in plots.items():

@@ -6,8 +6,15 @@ from __future__ import annotations
 import argparse
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from .say import answer
+
+
+def examples(*commands: str) -> dict[str, Any]:
+    """What a parser needs to show examples below its options."""
+    text = "examples:\n" + "".join(f"  {one}\n" for one in commands)
+    return {"epilog": text, "formatter_class": argparse.RawDescriptionHelpFormatter}
 
 
 def write_text(text: str, path: Path | None) -> None:

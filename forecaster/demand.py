@@ -14,6 +14,7 @@ from .decision import LADDER, Sizing, Step, learn_capacity, level_for, slot_rese
 from .explain import explain
 from .forecasting import LEVELS, Forecast, Forecaster
 from .models.base import Floats
+from .replay import Replay, replay
 from .series import Series
 from .state import Memory
 
@@ -29,6 +30,7 @@ class SignalPlan:
         level: quantile that is reserved for.
         upper: demand at that quantile, by slot.
         steps: what each quantile would have given in the backtest.
+        replay: the past days with this quantile; None without a backtest.
     """
 
     signal: str
@@ -40,6 +42,7 @@ class SignalPlan:
     steps: list[Step]
     history: Series
     reasons: list[str] = field(default_factory=list)
+    replay: Replay | None = None
 
 
 @dataclass
@@ -145,8 +148,8 @@ def _plan_signal(
     made.fit(series, slots)
     level, why, steps = wanted.quantile, "", []
     past = made.past(LADDER, shift)
+    ahead = max(min(wanted.replan // series.interval, slots), 1)
     if past is not None:
-        ahead = max(min(wanted.replan // series.interval, slots), 1)
         curve = trade_off(past.bounds[:, :ahead], LADDER, past.happened[:, :ahead], past.before, sizing)
         steps = [step for step, _score in curve]
         if level is None:
@@ -157,7 +160,11 @@ def _plan_signal(
     forecast = made.quantiles(levels, shift)
     upper = forecast.level(level) * (1 + wanted.headroom)
     reasons = [*forecast.reasons, *([why] if why else [])]
-    return SignalPlan(series.signal, series.unit, sizing, forecast, level, upper, steps, series, reasons)
+    found = SignalPlan(series.signal, series.unit, sizing, forecast, level, upper, steps, series, reasons)
+    told = made.past((0.5, level), shift) if level > 0.5 else None
+    if told is not None:
+        found.replay = replay(series, slots, told, ahead, sizing)
+    return found
 
 
 def _current(signals: list[SignalPlan], series: dict[str, Series]) -> int:

@@ -11,6 +11,7 @@ from .config import Settings
 from .demand import SignalPlan, WorkloadPlan, expected_waste
 from .learning import words
 from .plan import Plan
+from .replay import Replay
 from .state import Memory
 
 _KEPT = 7 * 86_400
@@ -23,10 +24,13 @@ def as_document(plan: Plan, settings: Settings, memories: dict[str, Memory]) -> 
         "version": 1,
         "made_at": _time(plan.now),
         "interval": settings.interval,
+        "zone": settings.zone,
         "failed_sources": plan.telemetry.failed,
         "notes": plan.telemetry.notes,
         "refused": plan.refused,
-        "workloads": {one.workload: _workload(one, plan, settings, memories) for one in plan.workloads if not one.refused},
+        "workloads": {
+            one.workload: _workload(one, plan, settings, memories) for one in plan.workloads if not one.refused
+        },
     }
 
 
@@ -39,9 +43,7 @@ def _time(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _workload(
-    plan: WorkloadPlan, whole: Plan, settings: Settings, memories: dict[str, Memory]
-) -> dict[str, Any]:
+def _workload(plan: WorkloadPlan, whole: Plan, settings: Settings, memories: dict[str, Memory]) -> dict[str, Any]:
     wanted = settings.of(plan.workload)
     findings = whole.telemetry.findings
     each = addresses_each(wanted.prefix_length, wanted.addresses, wanted.family)
@@ -63,13 +65,21 @@ def _workload(
             {
                 "starts_at": _time(start.timestamp()),
                 "expected_instances": int(expected),
+                "running_instances": int(running),
                 "upper_instances": int(upper),
                 "additional_instances": int(more),
                 "addresses": int(more) * each,
                 "traffic": {one.signal: _rounded(one.upper[place]) for one in plan.signals},
             }
-            for place, (start, expected, upper, more) in enumerate(
-                zip(plan.starts, plan.expected, plan.upper, plan.additional, strict=True)
+            for place, (start, expected, running, upper, more) in enumerate(
+                zip(
+                    plan.starts,
+                    plan.expected,
+                    [plan.current, *plan.expected[:-1]],
+                    plan.upper,
+                    plan.additional,
+                    strict=True,
+                )
             )
         ],
     }
@@ -116,10 +126,21 @@ def _signal(one: SignalPlan) -> dict[str, Any]:
             {"quantile": step.level, "hit_rate": round(step.hit_rate, 4), "waste": _rounded(step.waste)}
             for step in one.steps
         ],
+        "replay": _replay(one.replay),
         "history": [_rounded(value) for value in shown.tolist()],
         "quantiles": {
             f"{level:.4g}": [_rounded(value) for value in forecast.level(level).tolist()] for level in forecast.levels
         },
+    }
+
+
+def _replay(one: Replay | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    return {
+        "starts_at": _time(one.start.timestamp()),
+        "needed": [_rounded(value) for value in one.needed.tolist()],
+        "offered": [_rounded(value) for value in one.offered.tolist()],
     }
 
 

@@ -198,7 +198,7 @@ def test_a_plan_within_a_slot_takes_account_of_those_that_came_in_it(tmp_path: P
         now = 14 * 24
         lived.live(now - 1)
         lived.reserve(lived.plan(now))
-        (slot,) = [one for one in lived.desk.rows("SELECT name, instances FROM reservation ORDER BY starts_at")][:1]
+        slot = lived.desk.rows("SELECT name, instances FROM reservation ORDER BY starts_at")[0]
         assert slot[1] > 1
         lived.live(now, len(lived.names) + 1)
         (taken,) = lived.desk.rows("SELECT COUNT(*) FROM reserved WHERE state = 'active'")
