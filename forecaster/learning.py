@@ -52,7 +52,7 @@ def ask_ledger(settings: Settings, memories: dict[str, Memory], now: float) -> T
             continue
         until = round(now * 1000)
         try:
-            with open_ledger(options) as ledger:
+            with open_ledger(options, now) as ledger:
                 told.running = running(ledger)
                 since = {name: one.taken for name, one in memories.items() if one.taken}
                 found = count(ledger, since, until)

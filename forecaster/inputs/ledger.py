@@ -33,14 +33,14 @@ class LedgerOptions:
     feedback: bool = True
 
 
-def open_ledger(options: LedgerOptions) -> Ledger:
-    """The ledger.
+def open_ledger(options: LedgerOptions, now: float) -> Ledger:
+    """The ledger, as if it were that time (seconds since 1970).
 
     Raises:
         SourceFailed: there is none, or it cannot be used.
     """
     try:
-        return Ledger(options.path)
+        return Ledger(options.path, clock=lambda: now)
     except ShadownetError as error:
         raise SourceFailed(error.message, parameter="path", fix=error.fix) from None
 
@@ -51,9 +51,8 @@ def read_ledger(options: LedgerOptions, context: Context) -> Reading:
     Raises:
         SourceFailed: there is no ledger, or it cannot be used.
     """
-    until = round(context.now * 1000)
-    with open_ledger(options) as ledger, ledger.snapshot() as transaction:
-        last = min(until, transaction.now)
+    with open_ledger(options, context.now) as ledger, ledger.snapshot() as transaction:
+        last = transaction.now
         window = Window(max(last - context.history * 1000, 0), last, False)
         try:
             rows = usage_history(transaction, window, context.interval * 1000)
