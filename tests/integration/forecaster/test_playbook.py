@@ -15,7 +15,9 @@ import yaml
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import verify_ledger
 from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
-from ansible_collections.shadownet.ipam.tests.integration.ansible_run import Ansible, Run
+from ansible_collections.shadownet.ipam.tests.integration.ansible_run import CHECKOUT, Ansible, Run
+
+pytestmark = pytest.mark.slow
 
 POOLS = [{"name": "ahead", "kind": "shadow", "prefixes": ["10.200.0.0/22"], "workload_cap": 0.3}]
 HOUR = timedelta(hours=1)
@@ -42,9 +44,9 @@ class Site:
 
     def settings(self, workloads: list[str], **changes: Any) -> None:
         document = {
-            "sources": [{"type": "csv", "path": str(self.folder / "counts.csv"), "signal": "instances"}],
+            "sources": [{"type": "csv", "path": "counts.csv", "signal": "instances"}],
             "models": ["combination"],
-            "state": str(self.folder / "state.json"),
+            "state": "state.json",
             "only_listed": True,
             "workloads": {name: {"replan": "1h"} for name in workloads},
             **changes,
@@ -55,9 +57,8 @@ class Site:
         extra = {
             "shadownet_ledger": str(self.ledger),
             "shadownet_pools": POOLS,
-            "shadownet_forecast_config": str(self.folder / "forecast.yml"),
-            "shadownet_forecast_vars": str(self.folder / "reservations.yml"),
-            "shadownet_forecast_report": str(self.folder / "plan.json"),
+            "shadownet_forecast_config": "forecast.yml",
+            "shadownet_forecast_report": "plan.json",
             **variables,
         }
         return self.ansible.playbook("shadownet.ipam.forecast", *arguments, extra_vars=extra)
@@ -83,6 +84,7 @@ def site(ansible: Ansible) -> Iterator[Site]:
     ansible.folder.mkdir(parents=True, exist_ok=True)
     made = Site(ansible, ansible.folder)
     yield made
+    assert not (CHECKOUT / "playbooks/reservations.yml").exists()
     assert not list(made.folder.glob("shadownet-forecast.*")), "the run's folder was left behind"
 
 

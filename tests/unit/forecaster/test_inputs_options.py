@@ -48,7 +48,7 @@ def test_values_become_what_the_option_wants() -> None:
     ("given", "parameter", "words"),
     [
         ({}, "type", "is required"),
-        ({"type": "influx"}, "type", "Choose one of: csv, history, log, prometheus"),
+        ({"type": "influx"}, "type", "Choose one of: csv, history, ledger, log, prometheus"),
         ({"type": "csv"}, "path", "is required"),
         ({"type": "csv", "path": "a", "delimeter": ";"}, "delimeter", "Did you mean 'delimiter'"),
         ({"type": "history", "path": "a", "zzz": 1}, "zzz", "There are: path, signals, by_location"),
