@@ -105,7 +105,7 @@ def slot_reservations(upper: Floats, expected: Floats, running: Floats) -> Float
         running: instances when the first slot of each plan begins.
     """
     before = np.concatenate([running[:, None], expected[:, :-1]], axis=1)
-    return np.maximum(upper - before, 0)
+    return np.asarray(np.maximum(upper - before, 0))
 
 
 def score_slots(needed: Floats, reserved: Floats, before: Floats) -> Score:
