@@ -295,9 +295,14 @@ def test_the_report_shows_every_workload_and_what_was_refused(place: Path, endin
     plots = sorted((place / "plan_files").glob("*.svg"))
     if ending == "md":
         assert all(f"plan_files/{one.name}" in text for one in plots)
-        assert len(plots) == 8  # two with a backtest have three plots, the young one has none of the trade-off
+        assert len(plots) == 11  # an overview; two with a backtest have four plots, the young one has two
+        text = "".join(one.read_text() for one in plots)
     else:
-        assert text.count("<svg") == 8
+        assert text.count("<svg") == 11
+        assert text.count("<details id=") == text.count("href='#w-") == 3
+    assert text.count("time (UTC)") == 9
+    for label in ("requests in 1 h", "instances", "workload", "hits (% of new instances)", "waste (idle reserved"):
+        assert label in text
 
 
 def test_a_report_of_something_else_is_refused(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
