@@ -22,6 +22,7 @@ from typing import Any
 import yaml
 
 from ansible_collections.shadownet.ipam.demo.ahead import Ahead, why_no_kea
+from ansible_collections.shadownet.ipam.demo.forecast import Forecast, why_no_forecast
 from ansible_collections.shadownet.ipam.demo.lab import CLIENT, Lab, LabError, command, inside, ip, marked
 from ansible_collections.shadownet.ipam.demo.netconf_node import NetconfNode, why_not
 from ansible_collections.shadownet.ipam.demo.words import Broken, Clock, Words
@@ -52,6 +53,7 @@ class Demo:
         plugins = {"ANSIBLE_CONNECTION_PLUGINS": str(HERE / "connection_plugins")}
         self.second = NetconfNode(self.lab, PLACE)
         self.ahead = Ahead(self, PLACE)
+        self.forecast = Forecast(self, PLACE)
         self.ansible = Ansible(PLACE, environment=plugins | {"SHADOWNET_LEDGER": str(PLACE / "ledger.db")})
 
     # What the chapters are made of.
@@ -329,7 +331,7 @@ class Demo:
         names = "build request reach guard limit rerun drift reconcile repaired release gone free"
         second = "netconf commit second_release" if why_not() is None else ""
         one, two = ([(name, getattr(self, name)) for name in some.split()] for some in (names, second))
-        return one + self.ahead.chapters() + two
+        return one + self.ahead.chapters() + self.forecast.chapters() + two
 
 
 def _asked(request: dict[str, Any]) -> str:
@@ -381,6 +383,8 @@ def main(arguments: Sequence[str]) -> int:
         words.say(f"Left out: a second node that speaks NETCONF {reason}.")
     if (reason := why_no_kea()) is not None:
         words.say(f"Left out: DHCP for the machine that nobody expected {reason}.")
+    if (reason := why_no_forecast()) is not None:
+        words.say(f"Left out: forecasts {reason}.")
     words.say(f"{words.claims} claims checked, all hold; the lab goes with its namespaces", clock.seconds)
     return 0
 
