@@ -7,8 +7,10 @@ there once; hourly re-planning takes in each slot that has passed (without a new
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
@@ -76,8 +78,10 @@ def find_origins(series: Series, protocol: Protocol) -> list[int]:
     return sorted({int(one) for one in np.linspace(first, last, protocol.origins)})
 
 
-def backtest_series(name: str, series: Series, sizing: Sizing, protocol: Protocol) -> Result:
-    """Runs the whole protocol on one series."""
+def backtest_series(
+    name: str, series: Series, sizing: Sizing, protocol: Protocol, learned: Mapping[str, Any] | None = None
+) -> Result:
+    """Runs the whole protocol on one series; `learned` as in `Forecaster`."""
     result = Result(name)
     tallies: list[tuple[Floats, ...]] = []
     day = max(DAY // series.interval, 1)
@@ -89,7 +93,7 @@ def backtest_series(name: str, series: Series, sizing: Sizing, protocol: Protoco
             values=series.values[first:origin],
         )
         came = series.values[origin : origin + protocol.slots]
-        made = Forecaster(protocol.models)
+        made = Forecaster(protocol.models, learned)
         try:
             made.fit(known, protocol.slots)
         except TooLittle:

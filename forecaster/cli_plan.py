@@ -47,9 +47,11 @@ def _plan(given: argparse.Namespace) -> int:
     from ..plugins.module_utils.model.errors import NotFound  # noqa: PLC0415
     from .config import load_settings  # noqa: PLC0415
     from .demand import told  # noqa: PLC0415
+    from .models.lstm_network import Training  # noqa: PLC0415
     from .plan import apply_feedback, make_plan, read_telemetry  # noqa: PLC0415
     from .report_json import as_document, as_json  # noqa: PLC0415
     from .reservations import as_yaml, reservations  # noqa: PLC0415
+    from .shared import learn  # noqa: PLC0415
     from .state import load_state, save_state  # noqa: PLC0415
 
     settings = load_settings(given.config)
@@ -63,8 +65,11 @@ def _plan(given: argparse.Namespace) -> int:
     if given.explain is not None and given.explain not in names:
         fix = f"There are: {', '.join(sorted(names)) or 'none'}."
         raise NotFound(f"no workload '{given.explain}'.", parameter="--explain", fix=fix)
+    signals = [one for by_signal in telemetry.series.values() for one in by_signal.values()]
+    shared = learn(settings.models, signals, Training(settings.slots), settings.state)
+    telemetry.notes += shared.notes
     progress = Progress(len(names), "forecasting")
-    plan = make_plan(settings, telemetry, now, memories, progress.step)
+    plan = make_plan(settings, telemetry, now, memories, progress.step, shared.learned)
     if given.explain is not None:
         (one,) = [one for one in plan.workloads if one.workload == given.explain]
         answer("\n".join(told(one)) + "\n")
@@ -78,6 +83,7 @@ def _plan(given: argparse.Namespace) -> int:
         write_text(as_yaml(reservations(plan, settings, memories)), given.output)
         if settings.state is not None:
             save_state(settings.state, memories)
+            shared.save(settings.state)
     for failed in telemetry.failed:
         say(f"source not read: {failed}")
     for name, why in plan.refused.items():
