@@ -5,6 +5,9 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
+from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +15,7 @@ import pytest
 
 from ansible_collections.shadownet.ipam.forecaster import shared_file
 from ansible_collections.shadownet.ipam.forecaster.forecasting import Forecaster
+from ansible_collections.shadownet.ipam.forecaster.models import registry
 from ansible_collections.shadownet.ipam.forecaster.models.lstm_features import AHEAD, CALENDAR, CANDIDATES, Seen
 from ansible_collections.shadownet.ipam.forecaster.models.lstm_forecast import Lstm
 from ansible_collections.shadownet.ipam.forecaster.models.lstm_network import HIDDEN, LEVELS, SHAPES, Network, read
@@ -238,3 +242,30 @@ def test_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "forecast.lstm.npz"
     np.savez(path, about=np.array(json.dumps({"version": 2})))
     assert "version is 2" in shared_file.load_networks(path)[1]
+
+
+def without_torch(folder: Path, models: str) -> subprocess.CompletedProcess[str]:
+    """The command in a Python that has no PyTorch, whatever this one has."""
+    lines = [f"{(MONDAY + timedelta(hours=at)).isoformat()},{value:.6g}\n" for at, value in enumerate(WEEKS[:200])]
+    (folder / "load.csv").write_text("timestamp,value\n" + "".join(lines))
+    code = (
+        "import sys; sys.modules['torch'] = None\nfrom ansible_collections.shadownet.ipam.forecaster.cli import main\n"
+    )
+    origin = ["--origin", "2026-01-13T07:00:00", "--models", models, "--explain"]
+    command = [sys.executable, "-c", f"{code}sys.exit(main())", "quantiles", str(folder / "load.csv"), *origin]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_without_pytorch_its_name_is_an_error_that_names_the_extra(tmp_path: Path) -> None:
+    done = without_torch(tmp_path, "last_week,lstm")
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert "model 'lstm' needs torch. Install it: pip install 'shadownet-ipam[lstm]'." in done.stderr
+
+
+def test_without_pytorch_all_models_are_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "find_spec", lambda name: None)
+    assert registry.chosen_names(["all"]) == tuple(name for name in registry.SETS["all"] if name != "lstm")
+    monkeypatch.setattr(registry, "find_spec", lambda name: object())
+    assert registry.chosen_names(["all"]) == registry.SETS["all"]
+    assert "lstm" not in registry.chosen_names(["fast"])
