@@ -106,6 +106,7 @@ def test_samples_are_what_the_series_say() -> None:
         assert all(np.array_equal(one, two, equal_nan=True) for one, two in pairs)
 
 
+@pytest.mark.slow
 def test_a_stage_sees_nothing_that_came_after_it() -> None:
     given = fleet(3)
     stages = [BEGIN + 300 * 3600, BEGIN + 400 * 3600]
@@ -120,6 +121,7 @@ def test_a_stage_sees_nothing_that_came_after_it() -> None:
     assert not same(made[1], third[1])
 
 
+@pytest.mark.slow
 def test_a_seed_gives_one_result_whatever_the_order() -> None:
     given = fleet(3)
     one, two, other = (
@@ -137,6 +139,7 @@ def test_training_stops_when_its_time_is_up() -> None:
     assert found.notes == ["lstm: 0 of 4 stages were trained"]
 
 
+@pytest.mark.slow
 def test_what_it_has_learned_is_better_than_yesterday_also_for_a_workload_that_it_has_not_met() -> None:
     given = fleet(9)
     (_first, network) = lstm.train(
@@ -216,6 +219,7 @@ def test_nothing_is_trained_that_nobody_asked_for() -> None:
     assert shared.learn(("lstm",), [], BRIEF) == shared.Shared()
 
 
+@pytest.mark.slow
 def test_it_is_chosen_by_the_same_backtest() -> None:
     """Weekends that last week's value has right and yesterday's has not, and noise that both repeat."""
     given = fleet(6)
