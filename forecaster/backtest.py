@@ -8,8 +8,10 @@ scored as the reservations that `plan` writes; the plans without a forecaster ho
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
@@ -77,8 +79,10 @@ def find_origins(series: Series, protocol: Protocol) -> list[int]:
     return sorted({int(one) for one in np.linspace(first, last, protocol.origins)})
 
 
-def backtest_series(name: str, series: Series, sizing: Sizing, protocol: Protocol) -> Result:
-    """Runs the whole protocol on one series."""
+def backtest_series(
+    name: str, series: Series, sizing: Sizing, protocol: Protocol, learned: Mapping[str, Any] | None = None
+) -> Result:
+    """Runs the whole protocol on one series; `learned` as in `Forecaster`."""
     result = Result(name)
     tallies: list[tuple[Floats, ...]] = []
     day = max(DAY // series.interval, 1)
@@ -90,7 +94,7 @@ def backtest_series(name: str, series: Series, sizing: Sizing, protocol: Protoco
             values=series.values[first:origin],
         )
         came = series.values[origin : origin + protocol.slots]
-        made = Forecaster(protocol.models)
+        made = Forecaster(protocol.models, learned)
         try:
             made.fit(known, protocol.slots)
         except TooLittle:

@@ -6,9 +6,10 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .cli_values import count, examples, write_text
 from .say import Progress, say
@@ -51,8 +52,10 @@ def _backtest(given: argparse.Namespace) -> int:
     from .backtest import Protocol  # noqa: PLC0415
     from .backtest_report import as_document, as_markdown  # noqa: PLC0415
     from .inputs.source import zone_of  # noqa: PLC0415
+    from .models.lstm_network import Training  # noqa: PLC0415
     from .models.registry import chosen_names  # noqa: PLC0415
     from .quantiles import read_series  # noqa: PLC0415
+    from .shared import learn_for_backtest  # noqa: PLC0415
 
     zone_of(given.zone, "--zone")
     for name in ("target", "hourly_target"):
@@ -73,7 +76,10 @@ def _backtest(given: argparse.Namespace) -> int:
             unreadable += 1
             continue
         tasks.append((path.name.split(".")[0], series, _sizing(series, given.capacity), protocol))
-    results = _run(tasks)
+    shared = learn_for_backtest(protocol.models, [task[1] for task in tasks], Training(given.horizon))
+    for note in shared.notes:
+        say(note)
+    results = _run([(*task, shared.learned) for task in tasks])
     write_text(as_markdown(results, protocol), given.output)
     if given.json:
         write_text(json.dumps(as_document(results), indent=1) + "\n", given.json)
@@ -94,7 +100,7 @@ def _sizing(series: Series, capacity: float | None) -> Sizing:
     return Made(capacity if capacity is not None else mean / 10 or 1.0)
 
 
-def _run(tasks: list[tuple[str, Series, Sizing, Protocol]]) -> list[Result]:
+def _run(tasks: list[tuple[str, Series, Sizing, Protocol, Mapping[str, Any]]]) -> list[Result]:
     from .backtest import backtest_series  # noqa: PLC0415
 
     progress, results = Progress(len(tasks), "testing"), []

@@ -15,6 +15,7 @@ from .say import Progress, answer, say
 if TYPE_CHECKING:
     from .config import Settings
     from .plan import Plan
+    from .shared import Shared
     from .state import Memory
 
 PARTLY = 3
@@ -63,7 +64,9 @@ def _plan(given: argparse.Namespace) -> int:
     from .config import load_settings  # noqa: PLC0415
     from .demand import told  # noqa: PLC0415
     from .learning import ask_ledger, read_feedback, words  # noqa: PLC0415
+    from .models.lstm_network import Training  # noqa: PLC0415
     from .plan import make_plan, read_telemetry  # noqa: PLC0415
+    from .shared import learn  # noqa: PLC0415
     from .state import load_state  # noqa: PLC0415
 
     settings = load_settings(given.config)
@@ -76,14 +79,17 @@ def _plan(given: argparse.Namespace) -> int:
     telemetry = read_telemetry(settings, now)
     names = set(settings.workloads) | set(telemetry.series)
     _check_named(given.explain, names)
+    signals = [one for by_signal in telemetry.series.values() for one in by_signal.values()]
+    shared = learn(settings.models, signals, Training(settings.slots), settings.state)
+    telemetry.notes += shared.notes
     progress = Progress(len(names), "forecasting")
-    plan = make_plan(settings, telemetry, now, memories, progress.step, learned)
+    plan = make_plan(settings, telemetry, now, memories, progress.step, learned, shared.learned)
     if given.explain is not None:
         (one,) = [one for one in plan.workloads if one.workload == given.explain]
         lines = told(one) + [f"Note: {text}." for text in words(one.workload, learned, memories.get(one.workload))]
         answer("\n".join(lines) + "\n")
         return 1 if one.refused else 0
-    _write(given, plan, settings, memories)
+    _write(given, plan, settings, memories, shared)
     if learned.failed:
         say(f"feedback not read: {learned.failed}")
     for name in learned.counted:
@@ -100,7 +106,9 @@ def _check_named(workload: str | None, names: set[str]) -> None:
         raise NotFound(f"no workload '{workload}'.", parameter="--explain", fix=fix)
 
 
-def _write(given: argparse.Namespace, plan: Plan, settings: Settings, memories: dict[str, Memory]) -> None:
+def _write(
+    given: argparse.Namespace, plan: Plan, settings: Settings, memories: dict[str, Memory], shared: Shared
+) -> None:
     from .demand import expected_waste  # noqa: PLC0415
     from .learning import begin_counting  # noqa: PLC0415
     from .report_json import as_document, as_json  # noqa: PLC0415
@@ -118,6 +126,7 @@ def _write(given: argparse.Namespace, plan: Plan, settings: Settings, memories: 
         planned = {one.workload: expected_waste(one) for one in plan.workloads if not one.refused}
         begin_counting(planned, settings, memories, plan.now)
         save_state(settings.state, memories)
+        shared.save(settings.state)
 
 
 def _said(plan: Plan) -> int:

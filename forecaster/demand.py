@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 
@@ -75,8 +77,12 @@ def plan_workload(
     slots: int,
     models: tuple[str, ...],
     shifts: dict[str, float],
+    learned: Mapping[str, Any] | None = None,
 ) -> WorkloadPlan:
     """Forecasts every signal that counts, and takes the most instances that any of them asks for.
+
+    Args:
+        learned: what models have learned from all workloads together, by name of the model.
 
     Raises:
         InvalidInput: no signal says how many instances are needed.
@@ -85,7 +91,7 @@ def plan_workload(
     plan = WorkloadPlan(workload)
     for signal, capacity, why in _signals(workload, wanted, series):
         sizing = Sizing(capacity, wanted.minimum, wanted.maximum, counted=signal == _INSTANCES)
-        made = _plan_signal(series[signal], sizing, wanted, slots, models, shifts.get(signal, 0.0))
+        made = _plan_signal(series[signal], sizing, wanted, slots, Forecaster(models, learned), shifts.get(signal, 0.0))
         made.reasons = [*why, *made.reasons]
         plan.signals.append(made)
     first = plan.signals[0]
@@ -142,9 +148,8 @@ def _learned(load: Series, instances: Series | None) -> float | None:
 
 
 def _plan_signal(
-    series: Series, sizing: Sizing, wanted: WorkloadSettings, slots: int, models: tuple[str, ...], shift: float
+    series: Series, sizing: Sizing, wanted: WorkloadSettings, slots: int, made: Forecaster, shift: float
 ) -> SignalPlan:
-    made = Forecaster(models)
     made.fit(series, slots)
     level, why, steps = wanted.quantile, "", []
     past = made.past(LADDER, shift)

@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +16,7 @@ from .calibration import Calibrated, calibrate
 from .models.base import Floats, History, Integers, PointModel, targets
 from .models.registry import FAST, NAIVE, make_model
 from .series import Series
+from .series_points import LARGEST
 from .short_history import Simple, simple_forecast
 
 LEVELS = (0.5, 0.9, 0.95, 0.99)
@@ -26,7 +29,6 @@ _FEWEST_TO_JUDGE = 100
 """From so many values on one can tell a shock from what is usual."""
 _SHOCK = 5.0
 """A value so many times further from the middle than all but one in a hundred counts as a shock."""
-_HUGE = 1e15
 
 
 class TooLittle(ShadownetError):
@@ -94,8 +96,9 @@ class Past:
 class Forecaster:
     """A model with its calibration for one series: fitted once, updated with newer values, asked for quantiles."""
 
-    def __init__(self, models: tuple[str, ...] = FAST) -> None:
+    def __init__(self, models: tuple[str, ...] = FAST, learned: Mapping[str, Any] | None = None) -> None:
         self._names = models
+        self._learned = learned
         self._model: PointModel | None = None
         self._calibrated: Calibrated | None = None
         self._series: Series | None = None
@@ -141,7 +144,7 @@ class Forecaster:
         best: tuple[float, PointModel, Calibrated] | None = None
         losses: dict[str, float] = {}
         for name in dict.fromkeys([*self._names, NAIVE]):
-            model = make_model(name)
+            model = make_model(name, self._learned)
             if np.isfinite(history.values).sum() < model.shortest(history) + history.day:
                 self.reasons.append(f"{name} needs a longer history")
                 continue
@@ -260,9 +263,9 @@ def _bounded(history: History, reasons: list[str]) -> History:
     wrong = ~np.isfinite(values) & ~np.isnan(values)
     if history.non_negative:
         wrong |= values < 0
-    wrong |= np.abs(values) > _HUGE
+    wrong |= np.abs(values) > LARGEST
     if wrong.any():
-        reasons.append(f"{int(wrong.sum())} impossible values (negative, infinite or beyond {_HUGE:g}) count as gaps")
+        reasons.append(f"{int(wrong.sum())} impossible values (negative, infinite or beyond {LARGEST:g}) count as gaps")
         values = np.where(wrong, np.nan, values)
     known = values[np.isfinite(values)]
     if len(known) >= _FEWEST_TO_JUDGE:

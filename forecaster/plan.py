@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any
 
-from ..plugins.module_utils.model.errors import ShadownetError
+from ..plugins.module_utils.model.errors import InvalidInput, ShadownetError
 from .config import Settings, WorkloadSettings
 from .demand import WorkloadPlan, plan_workload, remember
 from .inputs.source import Context, SourceFailed
@@ -59,10 +60,9 @@ class Plan:
 
 
 def read_telemetry(settings: Settings, now: float) -> Telemetry:
-    """Reads all sources; one that fails is noted, and the others go on.
+    """Reads all sources; one that fails, or whose options do not fit what it holds, is noted, and the others go on.
 
     Raises:
-        InvalidInput: an option of a source does not fit what it finds.
         SourceFailed: not one source could be read.
     """
     context = Context(now, settings.interval, settings.history)
@@ -70,11 +70,15 @@ def read_telemetry(settings: Settings, now: float) -> Telemetry:
     for source in settings.sources:
         try:
             reading = source.read(context)
-        except SourceFailed as error:
+        except (SourceFailed, InvalidInput) as error:
             telemetry.failed.append(str(error))
             continue
         table += reading.points
-        telemetry.notes += [one.message for one in reading.findings]
+        met = [one.message for one in reading.findings]
+        if met and not reading.points:
+            telemetry.failed.append(" ".join([f"{source.place}: it gave nothing.", *met]))
+        else:
+            telemetry.notes += met
     if len(telemetry.failed) == len(settings.sources):
         raise SourceFailed("; ".join(telemetry.failed))
     rules = Rules(interval=settings.interval, now=now, zone=settings.zone, history=settings.history)
@@ -94,6 +98,7 @@ class _Task:
     models: tuple[str, ...]
     shifts: dict[str, float]
     refused: str
+    learned: Mapping[str, Any]
 
 
 def make_plan(
@@ -103,6 +108,7 @@ def make_plan(
     memories: dict[str, Memory],
     step: Callable[[], None] = lambda: None,
     told: Told | None = None,
+    learned: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Plans every workload; one that cannot be predicted is refused with its reason, and the others go on.
 
@@ -110,11 +116,12 @@ def make_plan(
         memories: what earlier runs stated; is checked, and gets what this run states.
         step: called after each workload.
         told: what became of earlier plans; the memories were corrected by it already.
+        learned: what models have learned from all workloads together (`shared.learn`).
     """
     names = set(settings.workloads)
     if not settings.only_listed:
         names |= set(telemetry.series) | {workload for workload, _signal in telemetry.refused}
-    tasks = [_task(name, settings, telemetry, memories) for name in sorted(names)]
+    tasks = [_task(name, settings, telemetry, memories, learned or {}) for name in sorted(names)]
     plans = []
     for plan in _each(tasks):
         remember(plan, memories)
@@ -123,7 +130,9 @@ def make_plan(
     return Plan(now, plans, telemetry, told or Told())
 
 
-def _task(name: str, settings: Settings, telemetry: Telemetry, memories: dict[str, Memory]) -> _Task:
+def _task(
+    name: str, settings: Settings, telemetry: Telemetry, memories: dict[str, Memory], learned: Mapping[str, Any]
+) -> _Task:
     series = telemetry.series.get(name, {})
     shifts = {}
     for signal, one in series.items():
@@ -134,7 +143,7 @@ def _task(name: str, settings: Settings, telemetry: Telemetry, memories: dict[st
     why = "; ".join(f"{signal}: {text}" for (one, signal), text in telemetry.refused.items() if one == name)
     if not series and not why:
         why = "No source has it."
-    return _Task(name, settings.of(name), series, settings.slots, settings.models, shifts, why)
+    return _Task(name, settings.of(name), series, settings.slots, settings.models, shifts, why, learned)
 
 
 def _each(tasks: list[_Task]) -> Iterator[WorkloadPlan]:
@@ -150,7 +159,9 @@ def _run(task: _Task) -> WorkloadPlan:
     if not task.series:
         return WorkloadPlan(task.workload, refused=task.refused)
     try:
-        plan = plan_workload(task.workload, task.wanted, task.series, task.slots, task.models, task.shifts)
+        plan = plan_workload(
+            task.workload, task.wanted, task.series, task.slots, task.models, task.shifts, task.learned
+        )
     except ShadownetError as error:
         return WorkloadPlan(task.workload, refused=str(error))
     except Exception as error:  # noqa: BLE001, what nobody thought of in one workload must not cost the others theirs

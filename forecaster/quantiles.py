@@ -17,9 +17,11 @@ from ..plugins.module_utils.model.errors import InvalidInput
 from .forecasting import LEVELS, Forecast, Forecaster, TooLittle
 from .inputs.csv_file import CsvOptions, read_csv
 from .inputs.source import Context
+from .models.lstm_network import Training
 from .models.registry import FAST
 from .series import Findings, Points, Series
 from .series_cleaning import Rules, clean, joined
+from .shared import learn
 
 _ANY_AGE = 10**10
 _WORKLOAD = "series"
@@ -53,9 +55,12 @@ def forecast_file(request: QuantilesRequest) -> tuple[Forecast, Findings]:
         TooLittle: it has no value up to the origin.
     """
     series, found = _read(request)
-    made = Forecaster(request.models)
+    shared = learn(request.models, [series], Training(request.horizon))
+    made = Forecaster(request.models, shared.learned)
     made.fit(series, request.horizon)
-    return made.quantiles(request.levels), found
+    forecast = made.quantiles(request.levels)
+    forecast.reasons += shared.notes
+    return forecast, found
 
 
 def _read(request: QuantilesRequest) -> tuple[Series, Findings]:

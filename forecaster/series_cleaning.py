@@ -83,7 +83,8 @@ def clean_all(table: Iterable[Points], rules: Rules) -> Cleaned:
         try:
             series = clean(joined(grouped[key]), rules, found)
         except InvalidInput as error:
-            result.refused[key] = error.message if error.fix is None else f"{error.message} {error.fix}"
+            met = [one.message for one in found if one.message not in error.message]
+            result.refused[key] = " ".join([error.message, *([error.fix] if error.fix else []), *met])
         else:
             result.series.append(series)
     return result

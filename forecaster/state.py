@@ -88,10 +88,18 @@ def load_state(path: Path | None) -> dict[str, Memory]:
         given: Any = json.loads(path.read_text(encoding="utf-8"))
         if given["version"] != _VERSION:
             raise ValueError(f"its version is {given['version']}")
-        return {name: Memory(**one) for name, one in given["memories"].items()}
+        return {name: _memory(one) for name, one in given["memories"].items()}
     except (ValueError, KeyError, TypeError, UnicodeDecodeError, AttributeError) as error:
         message = f"{path} is no state of the forecaster ({error})."
         raise InvalidInput(message, parameter="state", fix="Remove it: the next run begins anew.") from None
+
+
+def _memory(given: dict[str, Any]) -> Memory:
+    made = Memory(**given)
+    numbers = [made.shift, made.level, made.checked, made.missed, *made.stated.values(), *made.reserved.values()]
+    if not all(isinstance(one, (int, float)) and np.isfinite(one) for one in numbers):
+        raise ValueError("something in it is no number")
+    return made
 
 
 def save_state(path: Path, memories: dict[str, Memory]) -> None:

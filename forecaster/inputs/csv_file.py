@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+from array import array
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -24,6 +25,8 @@ from .times import read_time, to_utc
 _TIME_NAMES = ("time", "timestamp", "ts", "date", "datetime", "ds")
 _VALUE_NAMES = ("value", "y", "count")
 _DELIMITERS = ",;\t|"
+_REMEMBERED = 100_000
+"""Times whose reading is remembered, as rows of many workloads share them."""
 
 
 @dataclass(frozen=True)
@@ -84,11 +87,11 @@ class CsvOptions:
 
 @dataclass
 class _Column:
-    """Rows of one workload's signal, as they come."""
+    """Rows of one workload's signal, as they come; packed, as there may be millions of them."""
 
-    times: list[float] = field(default_factory=list)
-    local: list[bool] = field(default_factory=list)
-    values: list[float] = field(default_factory=list)
+    times: array[float] = field(default_factory=lambda: array("d"))
+    local: bytearray = field(default_factory=bytearray)
+    values: array[float] = field(default_factory=lambda: array("d"))
 
 
 @dataclass
@@ -135,6 +138,8 @@ def read_csv(options: CsvOptions, context: Context) -> Reading:
     reading = Reading()
     message = f"Rows that cannot be read were left out, first {table.first_dropped}."
     reading.findings.add("dropped_lines", table.dropped, message)
+    if not table.columns and not table.dropped:
+        reading.findings.add("note", 1, "There is no row below the header.")
     for (workload, signal), column in table.columns.items():
         reading.points.append(_to_points(workload, signal, column, options))
     return reading
@@ -185,10 +190,13 @@ def _read_rows(
         at = known.get(stamp)
         if at is None:
             try:
-                at = known[stamp] = read_time(stamp, options.time_format)
+                at = read_time(stamp, options.time_format)
             except (ValueError, OverflowError, OSError):
                 table.drop(path, line, f"'{stamp[:40]}' is no time")
                 continue
+            if len(known) >= _REMEMBERED:
+                known.clear()
+            known[stamp] = at
         row_workload = default if layout.workload is None else row[layout.workload].strip()
         row_signal = options.signal if layout.signal is None else row[layout.signal].strip()
         for cell, named_workload, named_signal in layout.values:
@@ -196,7 +204,8 @@ def _read_rows(
             try:
                 value = np.nan if text in empty else float(text.replace(",", ".") if decimal_comma else text)
             except ValueError:
-                table.drop(path, line, f"'{text[:40]}' is no number")
+                comma = "" if decimal_comma or "," not in text else " (unless decimal is ',')"
+                table.drop(path, line, f"'{text[:40]}' is no number{comma}")
                 continue
             workload, signal = named_workload or row_workload, named_signal or row_signal
             if not workload or not signal:
@@ -249,7 +258,7 @@ def _find_layout(header: Sequence[str], options: CsvOptions, path: Path) -> _Lay
 def _to_points(workload: str, signal: str, column: _Column, options: CsvOptions) -> Points:
     found = Findings()
     zone = zone_of(options.zone)
-    local: NDArray[np.bool_] = np.array(column.local, dtype=bool)
+    local: NDArray[np.bool_] = np.frombuffer(bytes(column.local), dtype=bool)
     times = to_utc(np.array(column.times, dtype=np.float64), local, zone, found)
     values = np.array(column.values, dtype=np.float64)
     # What clocks skipped has been reported, with its time; as rows without a time it would be a second time.

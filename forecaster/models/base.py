@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 from zoneinfo import ZoneInfo
@@ -33,6 +33,8 @@ class History:
         phase: slot of the week, by the clock of the series' zone, of every value and of `len(phase) - len(values)`
             slots after the last one.
         non_negative: whether a forecast below zero has no meaning.
+        begins: beginning of the first slot, in seconds since 1970.
+        interval: seconds of a slot.
     """
 
     values: Floats
@@ -40,6 +42,8 @@ class History:
     week: int
     phase: Integers
     non_negative: bool = True
+    begins: float = 0.0
+    interval: int = 3600
 
     @classmethod
     def of(cls, series: Series, horizon: int, longest: int = LONGEST_HISTORY) -> History:
@@ -53,14 +57,15 @@ class History:
         of_week = (local - 4 * DAY) % WEEK
         week = max(WEEK // series.interval, 1)
         phase = np.minimum(of_week * week // WEEK, week - 1).astype(np.int64)
-        return cls(np.asarray(series.values[first:], float), day, week, phase, series.non_negative)
+        values = np.asarray(series.values[first:], float)
+        return cls(values, day, week, phase, series.non_negative, float(times[0]), series.interval)
 
     def __len__(self) -> int:
         return len(self.values)
 
     def before(self, end: int) -> History:
         """What was known when only the first `end` values were there."""
-        return History(self.values[:end], self.day, self.week, self.phase, self.non_negative)
+        return replace(self, values=self.values[:end])
 
 
 def _offsets(times: Integers, zone: str) -> Integers:

@@ -74,9 +74,13 @@ def json_loop(path: Path) -> int:
     return sum(counted.values())
 
 
-def rate(work: Callable[[], object]) -> float:
-    """Lines a second, the best of some rounds."""
-    return LINES / min(harness.seconds(work) for _ in range(ROUNDS))
+def rates(works: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Lines a second, the best of some rounds; every round runs them all, so that all meet the same load."""
+    taken: dict[str, list[float]] = {name: [] for name in works}
+    for _round in range(ROUNDS):
+        for name, work in works.items():
+            taken[name].append(harness.seconds(work))
+    return {name: LINES / min(seconds) for name, seconds in taken.items()}
 
 
 def measure(folder: Path) -> list[harness.Result]:
@@ -94,13 +98,19 @@ def measure(folder: Path) -> list[harness.Result]:
 
     context = Context(now=BEGIN + 8 * 86400)
     combined, lines = write_logs(folder)
-    by_path = rate(ours(LogOptions((str(combined),), workload_regex="^/(.)/"), context))
-    of_one = rate(ours(LogOptions((str(combined),), workload="shop"), context))
-    objects = rate(ours(LogOptions((str(lines),), workload_field="service"), context))
-    lean, plain, loop = (
-        rate(partial(*one)) for one in ((lean_loop, combined), (plain_loop, combined), (json_loop, lines))
+    found = rates(
+        {
+            "by path": ours(LogOptions((str(combined),), workload_regex="^/(.)/"), context),
+            "of one": ours(LogOptions((str(combined),), workload="shop"), context),
+            "lean": partial(lean_loop, combined),
+            "plain": partial(plain_loop, combined),
+            "objects": ours(LogOptions((str(lines),), workload_field="service"), context),
+            "loop": partial(json_loop, lines),
+            "wc": partial(subprocess.run, ["wc", "-l", combined], check=True, stdout=subprocess.DEVNULL),
+        }
     )
-    counted = rate(lambda: subprocess.run(["wc", "-l", combined], check=True, stdout=subprocess.DEVNULL))
+    by_path, of_one, objects = found["by path"], found["of one"], found["objects"]
+    lean, plain, loop, counted = found["lean"], found["plain"], found["loop"], found["wc"]
     compare = harness.compare
     return [
         compare("Combined, workload from the path; peer: a plain loop", by_path, plain, "/s", 1.0, "higher"),

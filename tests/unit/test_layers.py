@@ -86,6 +86,80 @@ def test_file_fits_in_one_sitting(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= LONGEST
 
 
+COMMANDS = sorted([*(CHECKOUT / "forecaster").rglob("*.py"), *(CHECKOUT / "node").rglob("*.py")])
+COLLECTION = "ansible_collections.shadownet.ipam"
+NUMBERS = {"numpy", "scipy", "pandas", "statsmodels", "matplotlib", "torch", "jsonschema"}
+# Of the collection beside itself, the forecaster may import these: it decides what to reserve, and pushes nothing.
+FORECASTER_MAY = tuple(f"{COLLECTION}.plugins.module_utils.{room}" for room in ("model", "ledger", "ipam"))
+TORCH_MAY = "forecaster/models/lstm.py"
+
+
+def forecaster_breaches(source: str, module: str, is_package: bool = False) -> list[str]:
+    """What a file of the forecaster imports and may not, `module` being its full name."""
+    found = []
+    for name in imported(source, module, is_package):
+        top = name.split(".")[0]
+        if top == "ansible_collections":
+            own = name.startswith(f"{COLLECTION}.forecaster")
+            if not own and not any(name == one or name.startswith(f"{one}.") for one in FORECASTER_MAY):
+                found.append(name)
+        elif top == "torch":
+            if module != f"{COLLECTION}.{TORCH_MAY.removesuffix('.py').replace('/', '.')}":
+                found.append(name)
+        elif top != "yaml" and top not in NUMBERS and top not in sys.stdlib_module_names:
+            found.append(name)
+    return found
+
+
+def command_module(path: Path) -> str:
+    parts = path.relative_to(CHECKOUT).with_suffix("").parts
+    return ".".join([COLLECTION, *(parts[:-1] if parts[-1] == "__init__" else parts)])
+
+
+FORECASTER = sorted((CHECKOUT / "forecaster").rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", FORECASTER, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_the_forecaster_imports_only_what_it_may(path: Path) -> None:
+    assert forecaster_breaches(path.read_text(), command_module(path), path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize("path", COMMANDS, ids=lambda path: str(path.relative_to(CHECKOUT)))
+def test_a_command_s_file_fits_in_one_sitting(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= LONGEST
+
+
+def test_nothing_imports_the_forecaster_and_plugins_need_no_numbers() -> None:
+    others = [*SOURCES, *sorted((CHECKOUT / "node").rglob("*.py")), *sorted((CHECKOUT / "manager").rglob("*.py"))]
+    for path in others:
+        names = set(imported(path.read_text(), command_module(path), path.name == "__init__.py"))
+        assert [one for one in names if one.startswith(f"{COLLECTION}.forecaster")] == [], path
+        assert {one.split(".")[0] for one in names} & NUMBERS == set() or "plugins" not in path.parts, path
+
+
+@pytest.mark.parametrize(
+    ("module", "source", "culprit"),
+    [
+        ("models.lstm_forecast", "import torch", "torch"),
+        ("shared", "def late():\n    from torch import nn", "torch.nn"),
+        ("demand", "from ..plugins.module_utils.saga.push import push", "saga.push"),
+        ("cli", "from ..plugins.modules.pool import ARGUMENTS", "plugins.modules.pool"),
+        ("cli", "from ..node.cli import main", "node.cli"),
+        ("inputs.logs", "import requests", "requests"),
+        ("plan", "from ansible.module_utils.basic import AnsibleModule", "ansible"),
+    ],
+)
+def test_the_check_of_the_forecaster_finds_a_breach(module: str, source: str, culprit: str) -> None:
+    (found,) = forecaster_breaches(source, f"{COLLECTION}.forecaster.{module}")
+    assert culprit in found
+
+
+def test_the_check_of_the_forecaster_lets_the_good_ones_pass() -> None:
+    source = "import numpy\nfrom ..plugins.module_utils.ipam.pools import x\nfrom .series import Series"
+    assert forecaster_breaches(source, f"{COLLECTION}.forecaster.plan") == []
+    assert forecaster_breaches("import torch", f"{COLLECTION}.forecaster.models.lstm") == []
+
+
 def test_every_room_is_known() -> None:
     folders = {path.name for path in (PLUGINS / "module_utils").iterdir() if (path / "__init__.py").exists()}
     assert folders <= set(ROOMS), "a new room needs its line in ROOMS"

@@ -160,6 +160,152 @@ def test_stl_arima_is_statsmodels_arima_on_what_stl_leaves() -> None:
     assert found == pytest.approx(np.asarray(arima.forecast(24)) + season[-24:], rel=1e-5)
 
 
+def test_last_value_is_held() -> None:
+    values = WEEKS.copy()
+    values[420] = np.nan
+    model = naive.LastValue()
+    model.fit(history(values))
+    found = model.rolling(np.array([300, 421]), 5)
+    # An hour that is not known counts as that of last week.
+    assert found.tolist() == [[WEEKS[299]] * 5, [WEEKS[420 - 168]] * 5]
+
+
+def test_means_of_weeks_are_means_of_weeks() -> None:
+    for model, weeks in ((naive.averages()[2], 2), (naive.averages()[3], 3)):
+        model.fit(history(WEEKS))
+        (row,) = model.rolling(np.array([600]), 200)
+        expected = [
+            np.mean([WEEKS[600 + at - 168 * (1 + at // 168 + back)] for back in range(weeks)]) for at in range(200)
+        ]
+        assert row == pytest.approx(expected)
+
+
+def slow_harmonic(values: np.ndarray, horizon: int) -> list[float]:
+    """Weighted ridge regression as one stacked least squares problem, and the error's path number by number."""
+    count = len(values)
+
+    def waves(at: int) -> list[float]:
+        day = [2 * np.pi * (at % 168) * times / 24 for times in range(1, 9)]
+        week = [2 * np.pi * (at % 168) * times / 168 for times in range(1, 21) if times % 7]
+        return [1.0, *np.sin(day), *np.cos(day), *np.sin(week), *np.cos(week)]
+
+    of_day, of_week = [0.1 * n for n in range(1, 9)], [0.5 * (1 + n / 7) for n in range(1, 21) if n % 7]
+    held = np.array([0.0, *of_day, *of_day, *of_week, *of_week]) + 1e-6
+    known = [at for at in range(count) if not np.isnan(values[at])]
+    root = [0.5 ** ((count - 1 - at) / 336 / 2) for at in known]
+    rows = np.array([[one * wave for wave in waves(at)] for at, one in zip(known, root, strict=True)])
+    goal = np.array([one * values[at] for at, one in zip(known, root, strict=True)])
+    stacked = np.concatenate([rows, np.diag(np.sqrt(held))])
+    found = np.linalg.lstsq(stacked, np.concatenate([goal, np.zeros(len(held))]), rcond=None)[0]
+    error = [0.0 if np.isnan(values[at]) else values[at] - float(np.dot(waves(at), found)) for at in range(count)]
+    past = np.array([[error[at - 1], error[at - 2], error[at - 24]] for at in range(24, count)])
+    fading = np.linalg.lstsq(past, np.array(error[24:]), rcond=None)[0]
+    assert np.abs(fading).sum() < 1
+    out = []
+    for ahead in range(horizon):
+        error.append(float(np.dot(fading, [error[-1], error[-2], error[-24]])))
+        out.append(float(np.dot(waves(count + ahead), found)) + error[-1])
+    return out
+
+
+def test_harmonic_regression_is_a_weighted_least_squares_fit() -> None:
+    values = WEEKS.copy()
+    values[100:105] = np.nan
+    values[640] = np.nan
+    model = harmonic.HarmonicRegression()
+    model.fit(history(values, horizon=30))
+    assert model.rolling(np.array([672]), 30)[0] == pytest.approx(slow_harmonic(values, 30), rel=1e-4)
+    # The origins of a day share the fit of the first of them.
+    assert model.rolling(np.array([504]), 24)[0] == pytest.approx(slow_harmonic(values[:504], 24), rel=1e-4)
+
+
+def slow_weights(forecasts: np.ndarray, happened: np.ndarray, origins: list[int]) -> np.ndarray:
+    """The two ways of weighing, from their description: powers of recent errors, and reweighted least squares."""
+    count = len(forecasts)
+    rows = [
+        (forecasts[:, row, step], happened[row, step], (max(origins) - origins[row]) / 24)
+        for row in range(len(origins))
+        for step in range(happened.shape[1])
+        if np.isfinite(happened[row, step])
+    ]
+    recent = [0.5 ** (age / 4) for _row, _truth, age in rows]
+    errors = [
+        sum(w * abs(truth - row[one]) for w, (row, truth, _age) in zip(recent, rows, strict=True)) / sum(recent)
+        for one in range(count)
+    ]
+    first = np.array([(one / min(errors)) ** -8.0 for one in errors])
+    first /= first.sum()
+    missing = [truth - float(row @ first) for row, truth, _age in rows]
+    apart = [row - float(row @ first) for row, _truth, _age in rows]
+    usual = sum(abs(one) for one in missing) / len(missing)
+    change = np.zeros(count)
+    for _round in range(3):
+        square, right = np.zeros((count, count)), np.zeros(count)
+        for (_row, _truth, age), one, off in zip(rows, apart, missing, strict=True):
+            weight = 0.5 ** (age / 10) * usual / max(abs(off - float(one @ change)), 0.3 * usual)
+            square += weight * np.outer(one, one)
+            right += weight * off * one
+        change = np.linalg.solve(square + 0.3 * np.trace(square) / count * np.eye(count), right)
+    second = first + change - change.sum() * first
+    return (first + second) / 2
+
+
+def test_weights_of_a_combination_are_those_of_their_description() -> None:
+    draw = np.random.default_rng(12)
+    happened = 100 + 20 * draw.normal(size=(30, 4))
+    happened[3, 2] = happened[29, 3] = np.nan
+    forecasts = happened[None] + np.array([3.0, 5.0, 9.0])[:, None, None] * draw.normal(size=(3, 30, 4))
+    forecasts = np.where(np.isnan(forecasts), 100.0, forecasts)
+    forecasts[1] += 4
+    origins = list(range(400, 520, 4))
+    found = combination._weights(forecasts, happened, np.array(origins), 24)
+    assert found == pytest.approx(slow_weights(forecasts, happened, origins), rel=1e-6)
+
+
+def test_a_combination_is_the_weighted_sum_of_its_members() -> None:
+    data = history(WEEKS)
+    origins = np.append(np.arange(300, 672, 12), 672)
+    model = combination.Combination()
+    model.fit(data)
+    found = model.rolling(origins, 24)
+    rows = [make_model(name) for name in ("last_value", "seasonal_naive", "last_week")]
+    rows += [*naive.averages(), harmonic.HarmonicRegression()]
+    bank = smoothing.SmoothingBank()
+    for one in (*rows, bank):
+        one.fit(data)
+    members = np.concatenate([[one.rolling(origins, 24) for one in rows], bank.rolling(origins, 24)])
+    assert len(model.members()) == len(members)
+    happened = base.targets(data, origins, 24)
+    for first, last in ((0, 1), (1, 3), (3, 8), (8, 24)):
+        weights = slow_weights(members[:, :-1, first:last], happened[:-1, first:last], origins[:-1].tolist())
+        assert found[-1, first:last] == pytest.approx(weights @ members[:, -1, first:last], rel=1e-5)
+        # From an origin of the past: weights of the origins that belong to the two other days of three.
+        fold = (672 - origins) // 24 % 3
+        others = fold != fold[10]
+        weights = slow_weights(members[:, others, first:last], happened[others, first:last], origins[others].tolist())
+        assert found[10, first:last] == pytest.approx(weights @ members[:, 10, first:last], rel=1e-5)
+
+
+def test_ets_follows_its_states_from_any_origin_also_on_logarithms_and_over_gaps() -> None:
+    pytest.importorskip("statsmodels")
+    values = WEEKS[: 14 * 24].copy()
+    values[200:203] = np.nan
+    model = make_model("ets")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model.fit(history(values))
+    offset, (to_level, to_seasonal) = model._offset, model._speeds  # type: ignore[attr-defined]
+    level, seasonal = model._start[0], list(model._start[1])  # type: ignore[attr-defined]
+    assert offset == pytest.approx(0.05 * base.filled(history(values)).mean())
+    for at in range(250):
+        if not np.isnan(values[at]):
+            error = np.log(values[at] + offset) - level - seasonal[at % 24]
+            level += to_level * error
+            seasonal[at % 24] += to_seasonal * error
+    expected = [np.exp(level + seasonal[(250 + step) % 24]) - offset for step in range(30)]
+    assert model.rolling(np.array([250]), 30)[0] == pytest.approx(expected, rel=1e-9)
+
+
 @pytest.mark.parametrize("name", ["last_value", "last_week", "seasonal_naive", "harmonic", "combination"])
 def test_a_forecast_from_the_past_does_not_know_what_came_after(name: str) -> None:
     """Also not by way of weights: those of the newest day's forecasts come from days before."""
