@@ -25,6 +25,8 @@ _MOST_FLATTERY = 0.03
 _HIGHEST = 0.9993
 _STRETCH = 0.25
 """By what share bounds from the level 0.99 on are further from the middle than past errors were; less down to 0.94."""
+_SHORT, _LONG_DAYS = 1.0, 16.0
+"""Bounds are further from the middle than past errors were by `_SHORT` times 1 / days - 1 / `_LONG_DAYS`."""
 _CENTRE = 0.5
 """How much of the median error the middle of the forecast is moved by."""
 _WEEK_KERNEL = np.array([1.0, 2.0, 3.0, 2.0, 1.0])
@@ -137,7 +139,8 @@ class Calibrated:
             levels: probabilities.
             shift: what `adaptation` has learned: added to levels above the middle, in probability.
         """
-        return self._bounds(self.forecast, self.scale, levels, shift)
+        few = max(1 / max(self.days, 2.0) - 1 / _LONG_DAYS, 0.0)
+        return self._bounds(self.forecast, self.scale * (1 + _SHORT * few), levels, shift)
 
     def past_bounds(self, levels: Floats, shift: float = 0.0) -> Floats:
         """What `bounds` would have been from the past origins: (origins, slots ahead, levels)."""

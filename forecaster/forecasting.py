@@ -238,7 +238,7 @@ def _newest(values: Floats) -> float:
 def backtest_origins(history: History) -> Integers:
     """From where forecasts are made to learn from: past ones, at most about 200, and now."""
     length = len(history)
-    first = min(_WARM_UP_DAYS * history.day, max(length // 2, 2 * history.day))
+    first = min(_WARM_UP_DAYS * history.day, max(2 * length // 5, 2 * history.day))
     step = max(-(-(length - first) // _MOST_ORIGINS), 1)
     past = np.arange(length - 1, first - 1, -step)[::-1]
     return np.append(past, length).astype(np.int64)

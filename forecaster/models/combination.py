@@ -3,7 +3,8 @@
 
 Two ways of weighing are averaged. One gives a model the more weight the smaller its mean absolute error was lately;
 the other is a robust regression (least absolute deviations, by reweighting) that starts from the first and is held
-back by a ridge. Single models that are best on past days are rarely best on the next one; weighted averages are.
+back by a ridge, and has no say where there are few days to learn from. Single models that are best on past days are
+rarely best on the next one; weighted averages are.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ _SHARPNESS = 8.0
 _RIDGE = 0.3
 _HALF_LIFE_DAYS = 4.0
 _HALF_LIFE_STACK_DAYS = 10.0
+_FEW_DAYS, _ENOUGH_DAYS = 4.0, 12.0
+"""The regression has no say up to the one number of days of origins, and half of it from the other on."""
 _ROUNDS = 3
 _FOLDS = 3
 _STEPS = (1 / 24, 1 / 8, 1 / 3)
@@ -148,4 +151,6 @@ def _weights(forecasts: Floats, happened: Floats, origins: Integers, day: int) -
         change = np.linalg.solve(square + held * np.eye(count), (apart * weight[:, None]).T @ missing)
     # `apart` is relative to the base, so the change leaves the sum of weights at 1 once the base gives it back.
     second = first + change - change.sum() * first
-    return np.asarray((first + second) / 2)
+    days = float(age.max() - age.min())
+    say = 0.5 * min(max((days - _FEW_DAYS) / (_ENOUGH_DAYS - _FEW_DAYS), 0.0), 1.0)
+    return np.asarray(first + say * (second - first))

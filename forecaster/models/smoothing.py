@@ -90,8 +90,9 @@ class SmoothingBank:
     def _speeds(self) -> Floats:
         return self._grid.T if self._log_offset is None else np.concatenate([self._grid, self._grid]).T
 
-    def _begin(self, history: History) -> _State:
-        first = min(len(history), 2 * history.week)
+    def _begin(self, history: History, known: int) -> _State:
+        """Learns first profiles from the first `known` values, at most two weeks of them."""
+        first = min(max(known, 2 * history.day), len(history), 2 * history.week)
         day, week = history.day, history.week
         values = self._rows(filled(history)[:first])
         of_day, of_week = history.phase[:first] % day, history.phase[:first]
@@ -141,11 +142,16 @@ class SmoothingBank:
             raise RuntimeError("rolling() before fit()")
         latest = self._latest
         only_now = latest is not None and len(origins) > 0 and origins[0] >= latest.seen
-        state = latest.copy() if latest is not None and only_now else self._begin(history)
+        # What origins of the past begin with must not know what came after them: their errors would flatter.
+        state = latest.copy() if latest is not None and only_now else self._begin(history, int(origins[0]))
         fade = self._speeds()[3]
         fades = fade[:, None] ** np.arange(1, horizon + 1)
         out = np.empty((len(fade), len(origins), horizon))
+        little = not only_now and origins[0] < 2 * history.week
         for row, origin in enumerate(origins):
+            if little and origin == len(history):
+                # The past began with less than two weeks. Now begins with all that there is, which is better.
+                state = self._begin(history, len(history))
             self._run(state, int(origin))
             week = history.phase[origin : origin + horizon]
             ahead = state.day[:, week % history.day] + state.week[:, week]

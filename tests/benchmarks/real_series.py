@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import csv
-from collections import defaultdict
+import gzip
+import io
+import zipfile
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 PLACE = Path(__file__).resolve().parents[2] / ".venv/share/forecast"
+NOISY = PLACE.with_name("forecast_noisy")
 Row = dict[str, str]
 
 
@@ -70,6 +74,10 @@ def write_all(folder: Path) -> list[Path]:
         ("street_4", "150 K Road", "2022-10-01"),
     ):
         made[name] = _hourly(_pedestrians(place), begin, 150)
+    return _written(made, folder)
+
+
+def _written(made: dict[str, dict[datetime, float]], folder: Path) -> list[Path]:
     paths = []
     for name, values in made.items():
         path = folder / f"{name}.csv"
@@ -77,6 +85,48 @@ def write_all(folder: Path) -> list[Path]:
         path.write_text("timestamp,value\n" + "".join(lines))
         paths.append(path)
     return paths
+
+
+def _departures(keep: Callable[[Row], bool], begin: str, days: int) -> dict[datetime, float]:
+    """Flights that left in each hour, by the minute of their departure; hours without any are zeros."""
+    counted: Counter[datetime] = Counter()
+    with zipfile.ZipFile(NOISY / "flights.csv.zip") as packed:
+        for name in packed.namelist():
+            if name.endswith("flights.csv") and not name.startswith("__"):
+                for row in csv.DictReader(io.TextIOWrapper(packed.open(name), encoding="utf-8")):
+                    if row["dep_time"] not in ("", "NA") and keep(row):
+                        hour = int(float(row["dep_time"])) // 100 % 24
+                        counted[datetime(int(row["year"]), int(row["month"]), int(row["day"]), hour)] += 1  # noqa: DTZ001
+    first = datetime.fromisoformat(begin)
+    return {at: float(counted[at]) for at in (first + timedelta(hours=hour) for hour in range(24 * days))}
+
+
+def _meter(name: str) -> dict[datetime, float]:
+    """Energy of one household by the hour, 120 days."""
+    found: dict[datetime, float] = defaultdict(float)
+    with gzip.open(NOISY / name, "rt", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["value"]:
+                found[datetime.fromisoformat(row["start"]).replace(minute=0, tzinfo=None)] += float(row["value"])
+    return dict(sorted(found.items())[30 * 24 : 150 * 24])
+
+
+def write_noisy(folder: Path) -> list[Path]:
+    """Writes one file a series: departures, delays, households' meters, a shopping street at Christmas and in 2020."""
+
+    def late(row: Row) -> bool:
+        return row["origin"] == "JFK" and row["dep_delay"] not in ("", "NA") and float(row["dep_delay"]) > 15
+
+    made = {
+        "departures": _departures(lambda row: row["origin"] == "EWR", "2013-03-01", 120),
+        "delays": _departures(late, "2013-05-01", 120),
+        "meter_1": _meter("uk-electricity-hdd-only-hourly-sample-0.csv.gz"),
+        "meter_2": _meter("uk-electricity-hdd-only-hourly-sample-1.csv.gz"),
+        "gas": _meter("uk-gas-hdd-only-hourly-sample-0.csv.gz"),
+        "christmas": _hourly(_pedestrians("205 Queen Street"), "2022-11-10", 100),
+        "lockdown": _hourly(_pedestrians("30 Queen Street"), "2020-02-20", 140),
+    }
+    return _written(made, folder)
 
 
 if __name__ == "__main__":
