@@ -109,7 +109,6 @@ def _check_named(workload: str | None, names: set[str]) -> None:
 def _write(
     given: argparse.Namespace, plan: Plan, settings: Settings, memories: dict[str, Memory], shared: Shared
 ) -> None:
-    from .demand import expected_waste  # noqa: PLC0415
     from .learning import begin_counting  # noqa: PLC0415
     from .report_json import as_document, as_json  # noqa: PLC0415
     from .reservations import as_yaml, reservations  # noqa: PLC0415
@@ -123,8 +122,7 @@ def _write(
         return
     write_text(as_yaml(reservations(plan, settings, memories)), given.output)
     if settings.state is not None and not given.dry_run:
-        planned = {one.workload: expected_waste(one) for one in plan.workloads if not one.refused}
-        begin_counting(planned, settings, memories, plan.now)
+        begin_counting(plan, settings, memories)
         save_state(settings.state, memories)
         shared.save(settings.state)
 

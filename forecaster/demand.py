@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
 
 from ..plugins.module_utils.model.errors import InvalidInput
 from .config import WorkloadSettings
-from .decision import LADDER, Sizing, Step, learn_capacity, level_for, slot_reservations, trade_off
+from .decision import LADDER, Score, Sizing, Step, learn_capacity, level_for, slot_reservations, trade_off
 from .explain import explain
 from .forecasting import LEVELS, Forecast, Forecaster
 from .models.base import Floats
@@ -32,6 +32,7 @@ class SignalPlan:
         level: quantile that is reserved for.
         upper: demand at that quantile, by slot.
         steps: what each quantile would have given in the backtest.
+        idle: share of what was reserved in the backtest that nobody used; None where it does not tell.
         replay: the past days with this quantile; None without a backtest.
     """
 
@@ -45,6 +46,7 @@ class SignalPlan:
     history: Series
     reasons: list[str] = field(default_factory=list)
     replay: Replay | None = None
+    idle: float | None = None
 
 
 @dataclass
@@ -69,6 +71,11 @@ class WorkloadPlan:
     reasons: list[str] = field(default_factory=list)
     refused: str = ""
 
+    @property
+    def forecast_id(self) -> str:
+        """Names the forecast in its reservations: one a slot in which it is made."""
+        return f"{self.workload}-{self.starts[0].astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
 
 def plan_workload(
     workload: str,
@@ -78,11 +85,14 @@ def plan_workload(
     models: tuple[str, ...],
     shifts: dict[str, float],
     learned: Mapping[str, Any] | None = None,
+    fed: float = 0.0,
 ) -> WorkloadPlan:
     """Forecasts every signal that counts, and takes the most instances that any of them asks for.
 
     Args:
+        shifts: what is added to levels above the middle, by signal.
         learned: what models have learned from all workloads together, by name of the model.
+        fed: of that, what the ledger's counts of earlier plans have moved.
 
     Raises:
         InvalidInput: no signal says how many instances are needed.
@@ -91,7 +101,8 @@ def plan_workload(
     plan = WorkloadPlan(workload)
     for signal, capacity, why in _signals(workload, wanted, series):
         sizing = Sizing(capacity, wanted.minimum, wanted.maximum, counted=signal == _INSTANCES)
-        made = _plan_signal(series[signal], sizing, wanted, slots, Forecaster(models, learned), shifts.get(signal, 0.0))
+        shift = shifts.get(signal, 0.0)
+        made = _plan_signal(series[signal], sizing, wanted, slots, Forecaster(models, learned), shift, fed)
         made.reasons = [*why, *made.reasons]
         plan.signals.append(made)
     first = plan.signals[0]
@@ -148,28 +159,46 @@ def _learned(load: Series, instances: Series | None) -> float | None:
 
 
 def _plan_signal(
-    series: Series, sizing: Sizing, wanted: WorkloadSettings, slots: int, made: Forecaster, shift: float
+    series: Series, sizing: Sizing, wanted: WorkloadSettings, slots: int, made: Forecaster, shift: float, fed: float
 ) -> SignalPlan:
     made.fit(series, slots)
     level, why, steps = wanted.quantile, "", []
-    past = made.past(LADDER, shift)
     ahead = max(min(wanted.replan // series.interval, slots), 1)
-    if past is not None:
-        curve = trade_off(past.bounds[:, :ahead], LADDER, past.happened[:, :ahead], past.before, sizing)
-        steps = [step for step, _score in curve]
+    # Chosen as if the ledger had told nothing: with higher bounds a lower quantile would do in the backtest, and what
+    # the ledger told against the backtest would come to nothing.
+    curve = _curve(made, shift - fed, ahead, sizing)
+    idle = None
+    if curve is not None:
         if level is None:
             level, why = level_for(wanted.target_hit_rate, curve)
+        curve = (_curve(made, shift, ahead, sizing) if fed else curve) or curve
+        steps = [step for step, _score in curve]
+        idle = _idle(level, curve)
     elif level is None:
         level, why = wanted.target_hit_rate, "no backtest: the quantile of that number stands for the hit rate"
     levels = tuple(sorted({*LEVELS, level}))
     forecast = made.quantiles(levels, shift)
     upper = forecast.level(level) * (1 + wanted.headroom)
     reasons = [*forecast.reasons, *([why] if why else [])]
-    found = SignalPlan(series.signal, series.unit, sizing, forecast, level, upper, steps, series, reasons)
+    found = SignalPlan(series.signal, series.unit, sizing, forecast, level, upper, steps, series, reasons, idle=idle)
     told = made.past((0.5, level), shift) if level > 0.5 else None
     if told is not None:
         found.replay = replay(series, slots, told, ahead, sizing)
     return found
+
+
+def _curve(made: Forecaster, shift: float, ahead: int, sizing: Sizing) -> list[tuple[Step, Score]] | None:
+    past = made.past(LADDER, shift)
+    if past is None:
+        return None
+    return trade_off(past.bounds[:, :ahead], LADDER, past.happened[:, :ahead], past.before, sizing)
+
+
+def _idle(level: float, curve: list[tuple[Step, Score]]) -> float | None:
+    shares = [(step.level, one.idle / (one.hits + one.idle)) for step, one in curve if one.hits + one.idle > 0]
+    if not shares:
+        return None
+    return float(np.interp(level, [one for one, _share in shares], [share for _level, share in shares]))
 
 
 def _current(signals: list[SignalPlan], series: dict[str, Series]) -> int:
@@ -205,6 +234,12 @@ def expected_waste(plan: WorkloadPlan) -> float | None:
         if one.steps
     ]
     return max(found) if found and np.isfinite(found).all() else None
+
+
+def expected_idle(plan: WorkloadPlan) -> float | None:
+    """Share of what it reserves that nobody would have used in the backtest; None where no backtest tells."""
+    found = [one.idle for one in plan.signals if one.idle is not None]
+    return max(found) if found else None
 
 
 def told(plan: WorkloadPlan) -> list[str]:

@@ -6,14 +6,18 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..plugins.module_utils.model.errors import InvalidInput
 from .config import Settings
-from .feedback import Counted, Running, corrected, count, running
+from .demand import WorkloadPlan, expected_idle
+from .feedback import Counted, Running, Usual, corrected, count, running
 from .inputs.ledger import LedgerOptions, open_ledger
 from .inputs.source import SourceFailed
 from .state import Memory
+
+if TYPE_CHECKING:
+    from .plan import Plan
 
 
 @dataclass
@@ -35,8 +39,10 @@ class Told:
         """Corrects a workload's levels. Where the user chose a quantile, that stays as it is."""
         memory, wanted = memories.setdefault(name, Memory()), settings.of(name)
         before = memory.fed
+        usual = Usual(*memory.usual).after(counted)
+        memory.usual = tuple(usual)
         if wanted.quantile is None:
-            memory.fed = corrected(before, counted, wanted.target_hit_rate, memory.waste)
+            memory.fed = corrected(before, counted, wanted.target_hit_rate, memory.expected, usual)
         self.counted[name], self.moved[name] = counted, memory.fed - before
 
 
@@ -55,7 +61,8 @@ def ask_ledger(settings: Settings, memories: dict[str, Memory], now: float) -> T
             with open_ledger(options, now) as ledger:
                 told.running = running(ledger)
                 since = {name: one.taken for name, one in memories.items() if one.taken}
-                found = count(ledger, since, until)
+                places = {name: place for name in since if (place := settings.of(name).location)}
+                found = count(ledger, since, until, places)
         except SourceFailed as error:
             told.failed = str(error)
             continue
@@ -65,19 +72,38 @@ def ask_ledger(settings: Settings, memories: dict[str, Memory], now: float) -> T
     return told
 
 
-def begin_counting(
-    workloads: dict[str, float | None], settings: Settings, memories: dict[str, Memory], now: float
-) -> None:
-    """Remembers the waste that a plan expects, and from when on the fate of a workload's first one is counted.
-
-    Args:
-        workloads: that were planned, with that waste.
-    """
+def begin_counting(plan: Plan, settings: Settings, memories: dict[str, Memory]) -> None:
+    """Remembers how much of its reservations a plan expects to be used, and from when on the fate of a workload's first
+    one is counted."""
     if not any(isinstance(one.options, LedgerOptions) and one.options.feedback for one in settings.sources):
         return
-    for name, waste in workloads.items():
-        memory = memories.setdefault(name, Memory())
-        memory.waste, memory.taken = waste, memory.taken or round(now * 1000)
+    for one in plan.workloads:
+        if one.refused:
+            continue
+        memory = memories.setdefault(one.workload, Memory())
+        memory.taken = memory.taken or round(plan.now * 1000)
+        used = _used(one, settings)
+        name = one.forecast_id
+        memory.expected.pop(name, None)
+        if used:
+            memory.expected[name] = used
+        # Forecasts whose reservations are over and told of; there is one a slot at most.
+        wanted = settings.of(one.workload)
+        most = settings.slots + wanted.hold // settings.interval + 2
+        memory.expected = dict(sorted(memory.expected.items())[-most:])
+
+
+def _used(plan: WorkloadPlan, settings: Settings) -> float | None:
+    """Share of what it reserves that a plan expects to be used, as the ledger counts that; None where it is not known.
+
+    In the backtest instances are there from the beginning of their slot. Here they come at any time in it, on average
+    in its middle; a reservation begins before its slot, and those that came for it keep it until it ends.
+    """
+    idle = expected_idle(plan)
+    if idle is None:
+        return None
+    wanted, slot = settings.of(plan.workload), settings.interval
+    return (1 - idle) * (slot / 2 + wanted.hold) / (wanted.lead_time + slot + wanted.hold)
 
 
 def read_feedback(path: Path, settings: Settings, memories: dict[str, Memory]) -> Told:
@@ -96,7 +122,7 @@ def read_feedback(path: Path, settings: Settings, memories: dict[str, Memory]) -
         raise InvalidInput(f"{path} is no feedback ({error}).", parameter="--feedback", fix=fix) from None
     told = Told()
     for name, (hits, misses) in sorted(counts.items()):
-        told.add(name, Counted(0, 0, hits, {"other": misses} if misses else {}), settings, memories)
+        told.add(name, Counted(0, 0, hits, {"other": misses} if misses else {}, misses), settings, memories)
     return told
 
 
@@ -107,8 +133,15 @@ def words(name: str, told: Told, memory: Memory | None) -> list[str]:
         return []
     missed = ", ".join(f"{number} {reason.replace('_', ' ')}" for reason, number in one.misses.items())
     text = f"{one.hits} hits, {sum(one.misses.values())} misses" + (f" ({missed})" if missed else "")
-    if one.waste is not None:
-        expected = f", {memory.waste:.2f} was expected" if memory and memory.waste is not None else ""
-        text += f", waste {one.waste:.2f}{expected}"
+    if len(one.places) > 1:
+        text += ", by location: " + ", ".join(
+            f"{place or 'none'} {count.hits} and {count.misses}" for place, count in one.places.items()
+        )
+    held = one.held
+    if held.reserved:
+        text += f"; {held.number} reservations ended, {held.idle / held.reserved:.0%} of their time unused"
+    judged, hours = one.judged(memory.expected if memory else {})
+    if hours:
+        text += f" ({1 - hours / judged.reserved:.0%} was expected)"
     total = memory.fed if memory else 0.0
     return [f"since the last plan: {text}; levels moved by {told.moved[name]:+.4f}, {total:+.4f} in all"]

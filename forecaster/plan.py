@@ -99,6 +99,7 @@ class _Task:
     shifts: dict[str, float]
     refused: str
     learned: Mapping[str, Any]
+    fed: float
 
 
 def make_plan(
@@ -134,6 +135,7 @@ def _task(
     name: str, settings: Settings, telemetry: Telemetry, memories: dict[str, Memory], learned: Mapping[str, Any]
 ) -> _Task:
     series = telemetry.series.get(name, {})
+    fed = memories[name].fed if name in memories else 0.0
     shifts = {}
     for signal, one in series.items():
         memory = memories.get(f"{name}/{signal}")
@@ -143,7 +145,7 @@ def _task(
     why = "; ".join(f"{signal}: {text}" for (one, signal), text in telemetry.refused.items() if one == name)
     if not series and not why:
         why = "No source has it."
-    return _Task(name, settings.of(name), series, settings.slots, settings.models, shifts, why, learned)
+    return _Task(name, settings.of(name), series, settings.slots, settings.models, shifts, why, learned, fed)
 
 
 def _each(tasks: list[_Task]) -> Iterator[WorkloadPlan]:
@@ -160,7 +162,7 @@ def _run(task: _Task) -> WorkloadPlan:
         return WorkloadPlan(task.workload, refused=task.refused)
     try:
         plan = plan_workload(
-            task.workload, task.wanted, task.series, task.slots, task.models, task.shifts, task.learned
+            task.workload, task.wanted, task.series, task.slots, task.models, task.shifts, task.learned, task.fed
         )
     except ShadownetError as error:
         return WorkloadPlan(task.workload, refused=str(error))

@@ -90,14 +90,26 @@ def _feedback(workload: str, whole: Plan, memories: dict[str, Memory]) -> dict[s
     one = whole.told.counted.get(workload)
     if one is None:
         return None
-    memory = memories.get(workload)
+    memory, held = memories.get(workload), one.held
     return {
         "since": _time(one.since / 1000),
         "until": _time(one.until / 1000),
         "hits": one.hits,
         "misses": dict(one.misses),
-        "waste": None if one.waste is None else _rounded(one.waste),
-        "reservations_ended": one.ended,
+        "misses_for_want_of_reservations": one.too_few,
+        "by_location": {place: count._asdict() for place, count in one.places.items()},
+        "reservations_ended": held.number,
+        "reserved_hours": _rounded(held.reserved),
+        "idle_hours": _rounded(held.idle),
+        "forecasts": {
+            name: {
+                "reserved_hours": _rounded(part.reserved),
+                "idle_hours": _rounded(part.idle),
+                "expected_idle_hours": _rounded((1 - used) * part.reserved) if used is not None else None,
+            }
+            for name, part in one.ended.items()
+            for used in [memory.expected.get(name) if memory else None]
+        },
         "levels_moved": round(whole.told.moved[workload], 6),
         "levels_moved_in_all": round(memory.fed if memory else 0.0, 6),
     }

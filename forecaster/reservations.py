@@ -64,7 +64,7 @@ def _of_workload(
         entry["starts_at"] = _text(start - timedelta(seconds=wanted.lead_time))
         entry["expires_at"] = _text(start + timedelta(seconds=settings.interval + wanted.hold))
         entry["confidence"] = plan.confidence
-        entry["forecast_id"] = f"{plan.workload}-{_text(plan.starts[0])}"
+        entry["forecast_id"] = plan.forecast_id
         found.append(entry)
     memory.reserved = names
     return found

@@ -36,7 +36,8 @@ class Memory:
         reserved: instances by name of reservation, as last written.
         fed: added to levels above the middle because of what the ledger counted.
         taken: until when it was counted, milliseconds since 1970; 0 for not yet.
-        waste: what the last plan expected of itself; None where no backtest told.
+        expected: used share of what it reserves, as a plan expected it, by its forecast id.
+        usual: what the ledger usually counts; see ``feedback.Usual``.
     """
 
     shift: float = 0.0
@@ -47,7 +48,8 @@ class Memory:
     reserved: dict[str, int] = field(default_factory=dict)
     fed: float = 0.0
     taken: int = 0
-    waste: float | None = None
+    expected: dict[str, float] = field(default_factory=dict)
+    usual: tuple[float, ...] = (0.0, 0.0, 0.0)
 
     def check(self, series: Series) -> None:
         """Compares what came with what was stated, and forgets what was compared."""
@@ -95,10 +97,14 @@ def load_state(path: Path | None) -> dict[str, Memory]:
 
 
 def _memory(given: dict[str, Any]) -> Memory:
-    made = Memory(**given)
-    numbers = [made.shift, made.level, made.checked, made.missed, *made.stated.values(), *made.reserved.values()]
+    # Earlier releases kept more.
+    made = Memory(**{name: one for name, one in given.items() if name != "waste"})
+    numbers = [made.shift, made.level, made.checked, made.missed, made.fed, made.taken]
+    numbers += [*made.stated.values(), *made.reserved.values(), *made.expected.values(), *made.usual]
     if not all(isinstance(one, (int, float)) and np.isfinite(one) for one in numbers):
         raise ValueError("something in it is no number")
+    if len(made.usual) != len(Memory.usual):
+        raise ValueError("usual counts are missing")
     return made
 
 

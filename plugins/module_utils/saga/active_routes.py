@@ -33,6 +33,7 @@ from .lines import Lines
 from .node_push import NodePush, push_node
 from .settling import Settler
 from .sharing import Shared
+from .summaries import Summaries
 from .turns import Names, Turns
 
 
@@ -75,6 +76,7 @@ class ActiveRouteManager:
         self._ledger = Turns(ledger)
         self._other = ledger.again()
         self._pushes = Turns(self._other)
+        self._summaries = Summaries(ledger)
         self._attachments = attachments or {}
         self._actor = actor
         self._quick, self._full = Lines(nodes), Lines(nodes)
@@ -224,12 +226,16 @@ class ActiveRouteManager:
         """
         self._settler.close()
         with ExitStack() as everything:  # whatever one of them raises, the others are closed
-            for one in (self._other, self._assigning, self._full, self._quick):
+            for one in (self._other, self._summaries, self._assigning, self._full, self._quick):
                 everything.callback(one.close)
             self._settler.settle()
 
     def _pay(self, node: str) -> bool:
-        return not self._push(node).result.superseded
+        try:
+            return not self._push(node).result.superseded
+        finally:
+            # Here nobody waits for it, and the settler rests after it.
+            self._summaries.keep()
 
     def _push(self, node: str) -> NodePush:
         """A full push that knows what is in the ledger now. All who wait for one to the same node share it."""

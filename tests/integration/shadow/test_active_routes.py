@@ -18,6 +18,8 @@ from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.hold import HE
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instance_lifecycle import delete
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.instances import create
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.lifecycle import node_result
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_state import FORM
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_summary import EVERY
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import (
     AllocationRefused,
     Conflict,
@@ -516,3 +518,22 @@ def test_an_instance_without_namespace_keeps_no_other_from_its_address(
     with pytest.raises(NodeError, match="namespace"):
         manager.reconcile("fe1")
     assert "10.200.0.1/32" in lab.run("vm2", "ip", "address")
+
+
+def test_summaries_of_the_audit_trail_are_made_when_it_settles_and_not_before(
+    book: Book, manager: ActiveRouteManager
+) -> None:
+    def summarised() -> int:
+        with book.ledger.snapshot() as transaction:
+            return transaction.summarised(FORM)[0]
+
+    manager.reconcile("fe1")
+    with book.ledger.transaction() as transaction:
+        while transaction.newest_event() < EVERY:
+            create(transaction, InstanceRequest("passing", "other"))
+            delete(transaction, "passing")
+    manager.created(vm("web-1"))
+    assert summarised() == 0
+    manager.settle()
+    assert summarised() >= EVERY
+    assert book.statuses() == {"web-1": "active"}
