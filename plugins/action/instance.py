@@ -58,6 +58,7 @@ class ActionModule(LedgerAction):
         changes = [{"name": one.instance.name, "before": one.before, "after": one.after} for one in moved]
         return {
             "changed": any(one.changed for one in moved),
+            "names": names or [request.name for request in requests],
             "instances": shown,
             "before": [one.before for one in moved if one.before is not None],
             "former": former,

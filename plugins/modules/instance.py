@@ -219,6 +219,11 @@ instances:
     status:
       description: V(pending), V(active), V(releasing), V(error) or V(gone).
       type: str
+names:
+  description: The names of all that was asked for, in that order, as the ledger writes them.
+  returned: success
+  type: list
+  elements: str
 before:
   description: The instances as they were before, those that were there.
   returned: success
