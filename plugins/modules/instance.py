@@ -237,6 +237,12 @@ former:
   returned: success
   type: list
   elements: dict
+  contains:
+    way_shared:
+      description:
+        - Whether another instance has its address at the same interface and needs the routes to the same gateway.
+          Then take back the address alone.
+      type: bool
 retried:
   description: Names of instances that their node had refused and shall try again, and of which nothing else changed.
   returned: success
