@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..module_utils.ipam.address_places import former_places, refuse_overtaken
+from ..module_utils.ipam.address_places import former_places, note_shared_ways, refuse_overtaken
 from ..module_utils.ipam.assume import assume
 from ..module_utils.ipam.instance_lifecycle import MovedInstance, delete
 from ..module_utils.ipam.instance_requests import read_instance_names, read_instances
@@ -40,6 +40,8 @@ class ActionModule(LedgerAction):
                 deleted = [delete(transaction, name) for name in names]
                 moved: list[MovedInstance] = [one.moved for one in created] + [one for one in deleted if one]
                 former = former_places(moved)
+                if former:
+                    note_shared_ways(transaction, former)
                 if options["taken"] is not None:
                     refuse_overtaken(former, options["taken"])
                 warnings = clock_warnings(transaction.clock_behind)
@@ -58,6 +60,7 @@ class ActionModule(LedgerAction):
         changes = [{"name": one.instance.name, "before": one.before, "after": one.after} for one in moved]
         return {
             "changed": any(one.changed for one in moved),
+            "names": names or [request.name for request in requests],
             "instances": shown,
             "before": [one.before for one in moved if one.before is not None],
             "former": former,

@@ -219,6 +219,11 @@ instances:
     status:
       description: V(pending), V(active), V(releasing), V(error) or V(gone).
       type: str
+names:
+  description: The names of all that was asked for, in that order, as the ledger writes them.
+  returned: success
+  type: list
+  elements: str
 before:
   description: The instances as they were before, those that were there.
   returned: success
@@ -232,6 +237,12 @@ former:
   returned: success
   type: list
   elements: dict
+  contains:
+    way_shared:
+      description:
+        - Whether another instance has its address at the same interface and needs the routes to the same gateway.
+          Then take back the address alone.
+      type: bool
 retried:
   description: Names of instances that their node had refused and shall try again, and of which nothing else changed.
   returned: success

@@ -230,7 +230,8 @@ usage:
           type: float
         reservations_made:
           description: New reservations. Likewise C(reservations_changed), C(reservations_expired),
-            C(reservations_reclaimed) for requests, and C(reservations_removed).
+            C(reservations_reclaimed) for requests, C(reservations_removed), and C(reservations_superseded) by a newer
+            forecast.
           type: int
         packets_ahead:
           description: Packets to reserved addresses that reached no instance, see M(shadownet.ipam.traffic_result).

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from ..ledger.transaction import Transaction
 from ..model.errors import Conflict
 from .instance_lifecycle import MovedInstance
 
@@ -24,12 +25,24 @@ def former_places(moved: Iterable[MovedInstance]) -> list[dict[str, Any]]:
     """Instances as they were before, where they no longer have their address by the same way in the same place; those
     that are deleted included."""
     return [
-        one.before
+        dict(one.before)
         for one in moved
         if one.before is not None
         and one.before["assign"] in _PLACES
         and (not one.instance.wanted or one.after is None or _place(one.before) != _place(one.after))
     ]
+
+
+def note_shared_ways(transaction: Transaction, former: Iterable[dict[str, Any]]) -> None:
+    """Notes in each of ``former_places`` whether its routes to the gateway are those of another instance, too, which
+    has its address at the same interface: ``way_shared``. Then only the address is to be taken back."""
+    used: dict[tuple[Any, ...], set[str]] = {}
+    for item in transaction.instances("assign = 'netlink' AND wanted = 1 AND gateway IS NOT NULL"):
+        way = (item.node, item.netns, item.instance_interface, item.gateway)
+        used.setdefault(way, set()).add(item.name)
+    for one in former:
+        way = tuple(one[key] for key in ("node", "netns", "instance_interface", "gateway"))
+        one["way_shared"] = one["assign"] == "netlink" and bool(used.get(way, set()) - {one["name"]})
 
 
 def refuse_overtaken(former: Iterable[Mapping[str, Any]], taken: Iterable[Mapping[str, Any]]) -> None:

@@ -137,6 +137,8 @@ def _allocate(transaction: Transaction, request: Request, known: _Known, suited:
         if known.expire() and (block := _find(transaction, pool, request)) is not None:
             return _store(transaction, request, pool, block)
         refusals.append((pool.name, _no_room(transaction, pool, request)))
+    # Nobody shall give up what he reserved as long as something that is over is still to be swept.
+    known.expire()
     lent, more = borrow(transaction, request, pools, _find, wanted_length)
     if lent is not None:
         return _store(transaction, request, *lent)

@@ -11,6 +11,7 @@ from ..ledger.transaction import Transaction
 from ..model.errors import Conflict, InvalidInput
 from ..model.pool import FAMILY_BITS, Block
 from ..model.reservation import RESERVED, Reservation, ReservationRequest, Reserved
+from ..model.subnet import ACTIVE
 from .hold import refuse_held
 from .lifecycle import expire
 from .node_space import check_floors
@@ -237,11 +238,18 @@ def _name(transaction: Transaction, item: Reservation, held: Sequence[Reserved],
     asked = set(names)
     # An instance that is there already needs no second prefix.
     asked -= transaction.instance_names_of(item.id) if asked else set()
-    kept = {one.predicted for one in held if one.state == RESERVED and one.predicted in asked}
-    waiting = deque(name for name in names if name in asked and name not in kept)
+    kept: set[str] = set()
+    spare = []
     for one in sorted(held, key=lambda one: one.ordinal):
-        if one.state != RESERVED or one.predicted in asked:
+        if one.state == ACTIVE:
             continue
+        # What rests keeps its name too: its instance may come back.
+        if one.predicted in asked and one.predicted not in kept:
+            kept.add(one.predicted)
+        elif one.state == RESERVED:
+            spare.append(one)
+    waiting = deque(name for name in names if name in asked and name not in kept)
+    for one in spare:
         wanted = waiting.popleft() if waiting else None
         if wanted != one.predicted:
             transaction.predict(one, wanted)

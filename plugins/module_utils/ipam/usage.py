@@ -22,7 +22,7 @@ from .usage_state import FORM, Key
 from .usage_sums import Counts, Sums, between
 
 HOUR = 3_600_000
-RESERVATIONS = ("made", "changed", "expired", "reclaimed", "removed")
+RESERVATIONS = ("made", "changed", "expired", "reclaimed", "removed", "superseded")
 TRAFFIC = ("packets_ahead", "packets_unreserved", "instances_idle")
 
 

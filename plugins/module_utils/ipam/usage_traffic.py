@@ -57,12 +57,13 @@ def read_report(data: Any, parameter: str = "traffic") -> Report:
 
 
 def count_at(transaction: Transaction, node: str) -> dict[str, list[str]]:
-    """What a node shall count: ``prefixes`` of what is reserved there, and of instances; ``floors`` of shadow pools.
+    """What a node shall count: ``prefixes`` of what is reserved there, of instances, and of subnets that a shadow pool
+    lent, which tell of nothing and are not the floor's; ``floors`` of shadow pools.
 
     Reservations without a node count at each node that has the floors of their pool.
     """
     found = _Known(transaction, node)
-    return {"prefixes": list(found.prefixes), "floors": list(found.floors)}
+    return {"prefixes": [*found.prefixes, *found.lent], "floors": list(found.floors)}
 
 
 def record_traffic(transaction: Transaction, node: str, report: Report, idle_after: int) -> list[dict[str, Any]]:
@@ -84,6 +85,9 @@ def record_traffic(transaction: Transaction, node: str, report: Report, idle_aft
     for prefix in before.keys() - report.counts.keys():
         transaction.forget_traffic(node, prefix)
     for prefix, counted in report.counts.items():
+        if prefix in known.lent:
+            transaction.forget_traffic(node, prefix)
+            continue
         old = before.get(prefix)
         owner = known.owner(prefix) or (old or {}).get("owner")
         if owner is None:
@@ -171,7 +175,14 @@ class _Known:
         for pool in pools.values():
             for block in pool.prefixes:
                 self.floors[format_block(block)] = _owner(pool.name, None, None, None)
-        for item in transaction.reservations("node = ? OR node IS NULL", (node,)):
+        self.lent = [
+            format_block(one.block)
+            for one in transaction.subnets("node = ?", (node,))
+            if transaction.pool_of(one.pool_id).kind == "shadow"
+        ]
+        # What is over may not have been met yet.
+        stands = "(node = ? OR node IS NULL) AND expires_at > ?"
+        for item in transaction.reservations(stands, (node, transaction.now)):
             for one in transaction.reserved_of(item.id):
                 if item.node is not None or one.pool_id in pools:
                     pool_name = transaction.pool_of(one.pool_id).name

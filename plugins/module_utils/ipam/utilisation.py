@@ -23,15 +23,16 @@ def utilisation(transaction: Transaction) -> list[dict[str, Any]]:
         entry = sums.setdefault((pool_id, family), {})
         entry[kind] = entry.get(kind, 0) + (count << (FAMILY_BITS[family] - length))
         entry[f"{kind}_count"] = entry.get(f"{kind}_count", 0) + count
+    over = set() if transaction.clock_behind else set(transaction.over_reservations(transaction.now))
     # What a writer would free first counts as free already. A snapshot never writes this.
     for item in transaction.quarantine_ended():
         pool = transaction.pool_of(item.pool_id)
-        if transaction.reserved_at(pool.id, item.block) is not None:
+        mapped = transaction.reserved_at(pool.id, item.block)
+        if mapped is not None and mapped.reservation_id not in over:
             entry = sums.setdefault((pool.id, item.block.family), {})
             entry["reservation"] = entry.get("reservation", 0) + item.block.size
             continue
         transaction.free_space(pool, item.block.family).give(item.block.start, item.block.prefix_length)
-    over = [] if transaction.clock_behind else transaction.over_reservations(transaction.now)
     for one in (one for number in over for one in transaction.reserved_of(number, RESERVED)):
         sums[one.pool_id, one.block.family]["reservation"] -= one.block.size
         pool = transaction.pool_of(one.pool_id)

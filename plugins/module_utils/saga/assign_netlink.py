@@ -89,13 +89,16 @@ def _bring(transport: Transport, interface: str, address: str, routes: list[Rout
     if (address in there) != present:
         subject = {"interface": interface, "address": address}
         changes.append(_change(present, "address", f"{interface} {address}", subject))
+    if not present and any(one != address and (":" in one) == (":" in address) for one in there):
+        # Another instance has its address there, and needs the way out.
+        routes = []
     standing = set(current.config.routes)
     for route in routes:
         if (route in standing) != present:
-            subject = {"type": route.type, "prefix": route.prefix, "interface": route.interface or ""}
-            if route.next_hop is not None:
-                subject["next_hop"] = route.next_hop
-            changes.append(_change(present, "route", route.prefix, subject))
+            # One interface has one way out: that of whoever was given his address last.
+            others = [one for one in standing if (one.prefix, one.interface) == (route.prefix, interface)]
+            changes += [_change(False, "route", one.prefix, _subject(one)) for one in others if present]
+            changes.append(_change(present, "route", route.prefix, _subject(route)))
     if not changes:
         return
     known = {item.name for item in current.config.interfaces} | current.foreign.interfaces
@@ -103,6 +106,13 @@ def _bring(transport: Transport, interface: str, address: str, routes: list[Rout
         raise NodeError(f"There is no interface {interface} to set {address} on.", parameter="instance_interface")
     # Routes need the address first, and go before it.
     transport.apply(changes if present else changes[::-1]).confirm()
+
+
+def _subject(route: Route) -> dict[str, Any]:
+    subject = {"type": route.type, "prefix": route.prefix, "interface": route.interface or ""}
+    if route.next_hop is not None:
+        subject["next_hop"] = route.next_hop
+    return subject
 
 
 def _change(present: bool, kind: str, key: str, subject: dict[str, Any]) -> Change:

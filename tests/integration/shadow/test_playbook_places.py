@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from ansible_collections.shadownet.ipam.plugins.module_utils.ledger.ledger import Ledger
 from ansible_collections.shadownet.ipam.tests.integration.namespaces import Lab
 
 from .test_playbooks import Site, linux
@@ -27,7 +28,7 @@ def has(lab: Lab, host: str, address: str = "10.200.0.1") -> bool:
     return f"inet {address}/32" in lab.run(host, "ip", "address")
 
 
-def placed(linux: Site, lab: Lab, host: str, name: str = "web-1", **options: Any) -> dict[str, Any]:
+def placed(linux: Site, lab: Lab, host: str, name: Any = "web-1", **options: Any) -> dict[str, Any]:
     """An instance that has its address in a network namespace."""
     way = {"assign": "netlink", "netns": lab.names[host], "instance_interface": "eth0", "gateway": "169.254.1.1"}
     return linux.instance(name, **way, **options)
@@ -137,3 +138,26 @@ def test_an_address_that_cannot_be_given_keeps_no_other_waiting(linux: Site, lab
     # A namespace that does not exist has no address to take back, so that the mistake can be mended at once.
     linux.run("instance_created", shadownet_instances=[placed(linux, lab, "vm1")]).ok()
     assert has(lab, "vm1")
+
+
+@pytest.mark.parametrize("name", [101, "cafe\u0301"], ids=["number", "not in normal form"])
+def test_a_name_that_the_ledger_writes_otherwise_is_kept_too(linux: Site, lab: Lab, name: Any) -> None:
+    linux.reserve().ok()
+    instances = {"shadownet_instances": [placed(linux, lab, "vm1", name)]}
+    linux.run("instance_created", **instances).ok()
+    (known,) = linux.statuses()
+    bare = linux.folder / "python"
+    bare.write_text(f'#!/bin/sh\nexec {sys.executable} -I -S "$@"\n')
+    bare.chmod(0o755)
+    linux.hosts["fe1"]["ansible_python_interpreter"] = str(bare)
+    elsewhere = {"shadownet_instances": [placed(linux, lab, "vm2", name)]}
+    for playbook, given in (("instance_deleted", instances), ("instance_created", elsewhere)):
+        assert f"{known} " in linux.run(playbook, **given).stdout
+        assert has(lab, "vm1")
+        with Ledger(linux.ledger) as ledger, ledger.snapshot() as transaction:
+            (there,) = transaction.instances()
+        assert (there.status, there.netns) == ("active", lab.names["vm1"])
+    del linux.hosts["fe1"]["ansible_python_interpreter"]
+    run = linux.run("instance_deleted", **instances).ok()
+    assert run.task("Instances")["msg"] == [f"{known}: gone from fe1, gave back 10.200.0.0/30 to pool shadow"]
+    assert not has(lab, "vm1")

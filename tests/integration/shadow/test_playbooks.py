@@ -263,3 +263,15 @@ def test_addresses_are_set_in_network_namespaces(linux: Site, lab: Lab) -> None:
     linux.run("instance_deleted", **instances).ok()
     assert "10.200.0" not in lab.run("vm1", "ip", "address")
     assert linux.run("instance_deleted", **instances).ok().changed == 0
+
+
+@pytest.mark.netns
+def test_of_two_instances_in_one_namespace_the_last_takes_the_way_out(linux: Site, lab: Lab) -> None:
+    linux.reserve().ok()
+    way = {"assign": "netlink", "netns": lab.names["vm1"], "instance_interface": "eth0", "gateway": "169.254.1.1"}
+    linux.run("instance_created", shadownet_instances=[linux.instance(f"web-{n}", **way) for n in (1, 2, 3)]).ok()
+    for names, left in ((["web-1"], ["10.200.0.5", "10.200.0.9"]), (["web-2", "web-3"], [])):
+        linux.run("instance_deleted", shadownet_instances=[{"name": name} for name in names]).ok()
+        there = lab.run("vm1", "ip", "address")
+        assert [one for one in ("10.200.0.1", "10.200.0.5", "10.200.0.9") if f"inet {one}/32" in there] == left
+        assert ("default via 169.254.1.1" in lab.run("vm1", "ip", "route")) == bool(left)

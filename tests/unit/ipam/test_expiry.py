@@ -116,6 +116,35 @@ def test_a_subnet_may_borrow_what_is_still_to_be_swept(over: Desk) -> None:
         over.get("too-large", 16)
 
 
+def test_a_subnet_borrows_what_is_over_before_anything_that_stands_with_or_without_a_provider_pool(desk: Desk) -> None:
+    desk.pool("s", "10.200.0.0/22", kind="shadow", lend=True)
+    desk.reserve({"workload": "web", "instances": 64, "ends": DAY})
+    desk.reserve({"workload": "old", "instances": 960, "ends": MINUTE})
+    desk.seconds += MINUTE
+    got = [one["cidr"] for one in desk.ask(*({"name": name, "prefix_length": 24} for name in "abc"))]
+    assert got == ["10.200.1.0/24", "10.200.2.0/24", "10.200.3.0/24"]
+    assert desk.rows("SELECT instances FROM reservation WHERE name = 'web'") == [(64,)]
+
+
+def test_what_rested_and_what_it_went_back_to_are_over_together(desk: Desk) -> None:
+    desk.pool("s", "10.200.0.0/24", kind="shadow", quarantine="1m")
+    desk.reserve({"workload": "web", "instances": 2, "ends": 10 * MINUTE})
+    desk.create("web-1")
+    desk.delete("web-1")
+
+    def held() -> tuple[int, int]:
+        with desk.ledger.snapshot() as transaction:
+            found = utilisation(transaction)[0]
+        return found["reserved"], found["free"]
+
+    desk.seconds += 2 * MINUTE
+    assert held() == (2, 254)
+    desk.seconds += 8 * MINUTE
+    assert held() == (0, 256)
+    desk.withdraw("nobody")
+    assert held() == (0, 256)
+
+
 def test_a_clock_that_goes_back_ends_nothing_more_and_sweeps_what_had_ended(over: Desk) -> None:
     over.create("web-1")
     between = left(over)

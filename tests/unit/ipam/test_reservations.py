@@ -78,6 +78,20 @@ def test_an_instance_gets_the_prefix_of_its_name_else_one_that_nobody_is_predict
     assert (named.instance.block.start & 255, named.instance.source, named.missed) == (0, "shadow", None)
 
 
+def test_a_name_keeps_its_one_prefix_while_its_instance_is_gone(shadow: Desk) -> None:
+    wish = web(3, instance_names=["web-17", "web-18"])
+    names = ["web-17", "web-18", None]
+    shadow.reserve(wish)
+    shadow.create("web-17")
+    shadow.delete("web-17")
+    for seconds in (0, 61):
+        shadow.seconds += seconds
+        wish |= {"begins": wish["begins"] - seconds, "ends": wish["ends"] - seconds}
+        (outcome,) = shadow.reserve(wish)
+        assert not outcome.changed
+        assert [one["instance"] for one in outcome.after["prefixes"]] == names
+
+
 def test_what_is_not_foreseen_comes_from_the_provider_pools_and_is_told(shadow: Desk) -> None:
     shadow.pool("p", "10.1.0.0/24")
     shadow.reserve(web(1), {**web(2, name="later"), "begins": 600})

@@ -327,17 +327,19 @@ class Shadow(RuleBasedStateMachine):
         held = {one.net for one in item.held}
         present = {one.name for one in trial.instances.values() if one.net in held and trial.pools[one.pool].shadow}
         wanted = [name for name in names if name not in present]
-        idle = [one for one in item.held if one.state == "reserved"]
-        kept = [one.predicted for one in idle if one.predicted in wanted]
-        waiting = [name for name in wanted if name not in kept][: len(idle) - len(kept)]
+        kept: list[str] = []
+        spare = []
+        for one in item.held:
+            if one.state != "active" and one.predicted in wanted and one.predicted not in kept:
+                kept.append(one.predicted)
+            elif one.state == "reserved":
+                spare.append(one)
+        waiting = [name for name in wanted if name not in kept][: len(spare)]
         for one in item.held:
             told = shown[one.net]["instance"]
-            if one.state != "reserved" or (one.predicted is not None and one.predicted in wanted):
-                assert told == one.predicted, "a name lost its prefix"
+            assert one in spare or told == one.predicted, "a name lost its prefix"
             one.predicted = told
-        assert sorted(one.predicted for one in idle if one.predicted) == sorted(
-            [*(name for name in kept if name), *waiting]
-        )
+        assert sorted(one.predicted for one in spare if one.predicted) == sorted(waiting)
 
     @rule(name=st.sampled_from(sorted(RESERVATIONS)))
     def withdraw(self, name: str) -> None:

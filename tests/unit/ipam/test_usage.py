@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.maintenance import accept_clock
+from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.reservations import SAME_WORKLOADS
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage import read_window, usage
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_feedback import read_feedback
 from ansible_collections.shadownet.ipam.plugins.module_utils.ipam.usage_history import Interval, usage_history
@@ -304,3 +305,12 @@ def test_a_clock_that_ran_ahead_and_was_set_back(shadow: Desk) -> None:
     shadow.seconds += 3600
     (web,) = told(shadow)["workloads"]
     assert (web["idle_hours"], web["activated_hours"]) == (1, 1)
+
+
+def test_a_reservation_that_a_newer_forecast_ends_is_counted(desk: Desk) -> None:
+    desk.pool("s", "10.200.0.0/24", kind="shadow")
+    desk.reserve({"workload": "web", "instances": 1, "ends": 600})
+    desk.reserve({"workload": "web", "name": "newer", "instances": 1, "ends": 600}, others=SAME_WORKLOADS)
+    (web,) = told(desk)["workloads"]
+    ended = {word: web[f"reservations_{word}"] for word in ("made", "superseded", "removed", "expired")}
+    assert ended == {"made": 2, "superseded": 1, "removed": 0, "expired": 0}

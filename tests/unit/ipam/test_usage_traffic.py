@@ -198,3 +198,24 @@ def test_never_more_ahead_than_there_were_however_the_readings_fall(steps: list[
             assert told <= stopped
     row, new, _passed = _advance(row, "a", Counted(arrived, forwarded))
     assert told + new == stopped
+
+
+def test_a_subnet_that_borrowed_is_not_the_floor_s(desk: Desk) -> None:
+    desk.pool("s", FLOOR, kind="shadow", lend=True)
+    desk.reserve({"workload": "web", "instances": 1, "begins": 0, "ends": 90000, "node": "fe1"})
+    assert tell(desk, floor=(0, 0), x0=(0, 0)) == []
+    lent = desk.get("lab", 25, node="fe1")
+    with desk.ledger.snapshot() as transaction:
+        assert lent in count_at(transaction, "fe1")["prefixes"]
+    report = {"since": "a", "prefixes": [{"prefix": lent, "arrived": 9, "forwarded": 2}]}
+    with desk.ledger.transaction("test") as transaction:
+        assert record_traffic(transaction, "fe1", read_report(report), QUIET * 1000) == []
+        assert transaction.traffic_of("fe1") == {}
+
+
+def test_what_is_over_is_counted_no_more_though_nobody_met_it(node: Desk) -> None:
+    assert tell(node, x0=(1, 0)) == [ahead(1)]
+    node.seconds += 90000
+    with node.ledger.snapshot() as transaction:
+        assert count_at(transaction, "fe1") == {"prefixes": [], "floors": [FLOOR]}
+    assert tell(node, floor=(5, 0)) == [ahead(5, None)]
