@@ -98,11 +98,11 @@ def plan_workload(
     plan.starts = first.forecast.times
     plan.expected = np.max([one.sizing.running(one.forecast.level(0.5)) for one in plan.signals], axis=0)
     plan.upper = np.max([one.sizing.instances(one.upper) for one in plan.signals], axis=0)
-    plan.current = _current(plan.signals, series)
+    begun, plan.current = _current(plan.signals, series)
     # What runs now is never planned away from the slot that begins now.
+    plan.upper[0] = max(plan.upper[0], begun)
+    plan.additional = slot_reservations(plan.upper[None], plan.expected[None], np.array([begun], float))[0]
     plan.upper[0] = max(plan.upper[0], plan.current)
-    running = np.array([plan.current], float)
-    plan.additional = slot_reservations(plan.upper[None], plan.expected[None], running)[0]
     plan.confidence = _confidence(plan.signals)
     if wanted.maximum is not None and any(
         (one.upper > wanted.maximum * one.sizing.capacity).any() for one in plan.signals
@@ -172,16 +172,18 @@ def _plan_signal(
     return found
 
 
-def _current(signals: list[SignalPlan], series: dict[str, Series]) -> int:
-    """Instances now: as counted, or as the newest load asks for."""
+def _current(signals: list[SignalPlan], series: dict[str, Series]) -> tuple[int, int]:
+    """Instances when the first slot began, and now: as counted, or as the newest load asks for."""
     if _INSTANCES in series:
-        known = series[_INSTANCES].values[np.isfinite(series[_INSTANCES].values)]
-        return int(np.ceil(known[-1])) if len(known) else 0
+        counted = series[_INSTANCES]
+        known = counted.values[np.isfinite(counted.values)]
+        begun = int(np.ceil(known[-1])) if len(known) else 0
+        return begun, begun if np.isnan(counted.newest) else int(np.ceil(counted.newest))
     newest = []
     for one in signals:
         known = one.history.values[np.isfinite(one.history.values)]
         newest.append(int(one.sizing.running(known[-1:])[0]))
-    return max(newest)
+    return max(newest), max(newest)
 
 
 def _confidence(signals: list[SignalPlan]) -> float:

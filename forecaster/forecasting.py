@@ -34,6 +34,7 @@ _LASTING = 3
 _FEWEST_TRIED = 7
 """With fewer values (or less than a day of them) after the first origin there is no backtest."""
 
+
 class TooLittle(ShadownetError):
     """Nothing is known of the series before the origin: no forecast can be made."""
 

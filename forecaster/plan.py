@@ -89,6 +89,15 @@ def read_telemetry(settings: Settings, now: float) -> Telemetry:
     return telemetry
 
 
+def planned_names(settings: Settings, telemetry: Telemetry) -> list[str]:
+    """Workloads that a plan tells of, in order: those that are listed, and (unless only these are wanted) all others
+    that telemetry has, usable or not."""
+    names = set(settings.workloads)
+    if not settings.only_listed:
+        names |= set(telemetry.series) | {workload for workload, _signal in telemetry.refused}
+    return sorted(names)
+
+
 @dataclass(frozen=True)
 class _Task:
     workload: str
@@ -118,10 +127,7 @@ def make_plan(
         told: what became of earlier plans; the memories were corrected by it already.
         learned: what models have learned from all workloads together (`shared.learn`).
     """
-    names = set(settings.workloads)
-    if not settings.only_listed:
-        names |= set(telemetry.series) | {workload for workload, _signal in telemetry.refused}
-    tasks = [_task(name, settings, telemetry, memories, learned or {}) for name in sorted(names)]
+    tasks = [_task(name, settings, telemetry, memories, learned or {}) for name in planned_names(settings, telemetry)]
     plans = []
     for plan in _each(tasks):
         remember(plan, memories)
