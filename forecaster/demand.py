@@ -218,12 +218,12 @@ def told(plan: WorkloadPlan) -> list[str]:
         lines.append(f"Signal {one.signal}: {one.sizing.capacity:.4g} {one.unit} an instance.".replace("  ", " "))
         lines += [f"  {line}" for line in explain(one.forecast)]
         lines += [f"  Note: {reason}." for reason in one.reasons if reason not in one.forecast.reasons]
-        lines.append(f"  Reserved for the quantile {one.level:.3f}; in the backtest:")
+        lines.append(f"  Reserved for the quantile {one.level:.3f}{'; in the backtest:' if one.steps else '.'}")
         lines += [f"    {step.level:.3f}: {step.hit_rate:6.1%} hits at {step.waste:.2f} waste" for step in one.steps]
     lines += [f"Note: {reason}." for reason in plan.reasons]
     lines.append("Slot                       expected  upper  reserve")
     for start, expected, upper, more in zip(plan.starts, plan.expected, plan.upper, plan.additional, strict=True):
-        lines.append(f"{start.isoformat():25} {expected:9.0f} {upper:6.0f} {more:8.0f}")
+        lines.append(f"{start.isoformat():25} {int(expected):9} {int(upper):6} {int(more):8}")
     return lines
 
 
