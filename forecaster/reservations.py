@@ -14,11 +14,10 @@ from ..plugins.module_utils.model.errors import ShadownetError
 from .config import Settings
 from .demand import WorkloadPlan
 from .feedback import Running
-from .plan import Plan
+from .plan import STAMP, Plan, reservation_name
 from .state import Memory
 
 SCHEMA = Path(__file__).with_name("reservations.schema.json")
-_STAMP = "%Y%m%dT%H%M%SZ"
 
 
 class InvalidPlan(ShadownetError):
@@ -48,7 +47,7 @@ def _of_workload(
     names: dict[str, int] = {}
     before = dict(memory.reserved)
     for start, additional in zip(plan.starts, plan.additional, strict=True):
-        name, count = f"{plan.workload}-{start.astimezone(UTC):{_STAMP}}", int(additional)
+        name, count = reservation_name(plan.workload, start), int(additional)
         if start.timestamp() <= now and running is not None:
             # What runs beside this reservation is known; those that came for it already are part of it.
             beside = running.total - running.of.get(name, 0)
@@ -68,7 +67,7 @@ def _of_workload(
 
 def _start_of(name: str) -> datetime | None:
     try:
-        return datetime.strptime(name.rpartition("-")[2], _STAMP).replace(tzinfo=UTC)
+        return datetime.strptime(name.rpartition("-")[2], STAMP).replace(tzinfo=UTC)
     except ValueError:
         return None
 

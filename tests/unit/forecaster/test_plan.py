@@ -357,3 +357,29 @@ def test_a_folder_that_is_not_there_is_named_before_anything_is_written(
     settings(place)
     assert plan("--report", "nowhere/plan.json") == 1
     assert "nowhere/plan.json: there is no folder 'nowhere'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("web{{ lookup('pipe', 'id') }}", "Its name is a template"),
+        ("{% set a = 1 %}", "Its name is a template"),
+        ("{# web", "Its name is a template"),
+        ("we\x1b[2Jb", "The ledger takes no such name"),
+        ("w" * 400, "The ledger takes no such name"),
+    ],
+)
+def test_a_name_that_ansible_would_run_or_the_ledger_refuse_is_never_written(
+    place: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = (place / "load.csv").read_text()
+    bad = rows(f'"{name}"', "requests", load(3))
+    (place / "load.csv").write_text(table + "\n".join(bad) + "\n")
+    settings(place, only_listed=False, defaults={"prefix_length": 30, "capacity": {"requests": 10}})
+    assert plan("--report", "plan.json") == 3
+    assert name not in (place / "out.yml").read_text()
+    told = capsys.readouterr().err
+    assert said in told
+    assert "\x1b" not in told
+    assert reserved(place, "web")
+    assert name in json.loads((place / "plan.json").read_text())["refused"]
