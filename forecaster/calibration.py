@@ -79,7 +79,10 @@ class ErrorSize:
         seen, total = np.zeros(days), np.zeros(days)
         np.add.at(seen, day, weight)
         np.add.at(total, day, weight * np.maximum(np.where(weight > 0, forecasts, 0.0), 0))
-        even = replace(even, ahead=ahead, demand=total / np.maximum(seen, 1e-9))
+        # A time of day that no error was seen at has the demand of all the others.
+        usual = float(total.sum() / max(seen.sum(), 1e-300))
+        demand = np.divide(total, seen, out=np.full(days, usual), where=seen > 0)
+        even = replace(even, ahead=ahead, demand=demand)
         scale = even._by_demand(forecasts, day)
         # Finer grids have more errors a cell; the prior counts independent ones, so it grows with them.
         finer = max(forecasts.shape[1] / 24, 1.0)

@@ -65,7 +65,7 @@ def _plan(given: argparse.Namespace) -> int:
     from .demand import told  # noqa: PLC0415
     from .learning import ask_ledger, read_feedback, words  # noqa: PLC0415
     from .models.lstm_network import Training  # noqa: PLC0415
-    from .plan import make_plan, read_telemetry  # noqa: PLC0415
+    from .plan import make_plan, planned_names, read_telemetry  # noqa: PLC0415
     from .shared import learn  # noqa: PLC0415
     from .state import load_state  # noqa: PLC0415
 
@@ -77,7 +77,7 @@ def _plan(given: argparse.Namespace) -> int:
     else:
         learned = ask_ledger(settings, memories, now)
     telemetry = read_telemetry(settings, now)
-    names = set(settings.workloads) | set(telemetry.series)
+    names = planned_names(settings, telemetry)
     _check_named(given.explain, names)
     signals = [one for by_signal in telemetry.series.values() for one in by_signal.values()]
     shared = learn(settings.models, signals, Training(settings.slots), settings.state)
@@ -98,11 +98,11 @@ def _plan(given: argparse.Namespace) -> int:
     return _said(plan)
 
 
-def _check_named(workload: str | None, names: set[str]) -> None:
+def _check_named(workload: str | None, names: list[str]) -> None:
     from ..plugins.module_utils.model.errors import NotFound  # noqa: PLC0415
 
     if workload is not None and workload not in names:
-        fix = f"There are: {', '.join(sorted(names)) or 'none'}."
+        fix = f"There are: {', '.join(names) or 'none'}."
         raise NotFound(f"no workload '{workload}'.", parameter="--explain", fix=fix)
 
 

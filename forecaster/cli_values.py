@@ -8,6 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from ..plugins.module_utils.model.errors import NotFound
 from .say import answer
 
 
@@ -25,6 +26,8 @@ def write_text(text: str, path: Path | None) -> None:
     if path.exists() and not path.is_file():
         path.write_text(text, encoding="utf-8")
         return
+    if not path.parent.is_dir():
+        raise NotFound(f"there is no folder '{path.parent}'.", parameter=str(path), fix="Make it, or name another.")
     part = path.with_name(f".{path.name}.part")
     part.write_text(text, encoding="utf-8")
     part.replace(path)

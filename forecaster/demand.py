@@ -109,11 +109,11 @@ def plan_workload(
     plan.starts = first.forecast.times
     plan.expected = np.max([one.sizing.running(one.forecast.level(0.5)) for one in plan.signals], axis=0)
     plan.upper = np.max([one.sizing.instances(one.upper) for one in plan.signals], axis=0)
-    plan.current = _current(plan.signals, series)
+    begun, plan.current = _current(plan.signals, series)
     # What runs now is never planned away from the slot that begins now.
+    plan.upper[0] = max(plan.upper[0], begun)
+    plan.additional = slot_reservations(plan.upper[None], plan.expected[None], np.array([begun], float))[0]
     plan.upper[0] = max(plan.upper[0], plan.current)
-    running = np.array([plan.current], float)
-    plan.additional = slot_reservations(plan.upper[None], plan.expected[None], running)[0]
     plan.confidence = _confidence(plan.signals)
     if wanted.maximum is not None and any(
         (one.upper > wanted.maximum * one.sizing.capacity).any() for one in plan.signals
@@ -201,16 +201,18 @@ def _idle(level: float, curve: list[tuple[Step, Score]]) -> float | None:
     return float(np.interp(level, [one for one, _share in shares], [share for _level, share in shares]))
 
 
-def _current(signals: list[SignalPlan], series: dict[str, Series]) -> int:
-    """Instances now: as counted, or as the newest load asks for."""
+def _current(signals: list[SignalPlan], series: dict[str, Series]) -> tuple[int, int]:
+    """Instances when the first slot began, and now: as counted, or as the newest load asks for."""
     if _INSTANCES in series:
-        known = series[_INSTANCES].values[np.isfinite(series[_INSTANCES].values)]
-        return int(np.ceil(known[-1])) if len(known) else 0
+        counted = series[_INSTANCES]
+        known = counted.values[np.isfinite(counted.values)]
+        begun = int(np.ceil(known[-1])) if len(known) else 0
+        return begun, begun if np.isnan(counted.newest) else int(np.ceil(counted.newest))
     newest = []
     for one in signals:
         known = one.history.values[np.isfinite(one.history.values)]
         newest.append(int(one.sizing.running(known[-1:])[0]))
-    return max(newest)
+    return max(newest), max(newest)
 
 
 def _confidence(signals: list[SignalPlan]) -> float:
@@ -251,12 +253,12 @@ def told(plan: WorkloadPlan) -> list[str]:
         lines.append(f"Signal {one.signal}: {one.sizing.capacity:.4g} {one.unit} an instance.".replace("  ", " "))
         lines += [f"  {line}" for line in explain(one.forecast)]
         lines += [f"  Note: {reason}." for reason in one.reasons if reason not in one.forecast.reasons]
-        lines.append(f"  Reserved for the quantile {one.level:.3f}; in the backtest:")
+        lines.append(f"  Reserved for the quantile {one.level:.3f}{'; in the backtest:' if one.steps else '.'}")
         lines += [f"    {step.level:.3f}: {step.hit_rate:6.1%} hits at {step.waste:.2f} waste" for step in one.steps]
     lines += [f"Note: {reason}." for reason in plan.reasons]
     lines.append("Slot                       expected  upper  reserve")
     for start, expected, upper, more in zip(plan.starts, plan.expected, plan.upper, plan.additional, strict=True):
-        lines.append(f"{start.isoformat():25} {expected:9.0f} {upper:6.0f} {more:8.0f}")
+        lines.append(f"{start.isoformat():25} {int(expected):9} {int(upper):6} {int(more):8}")
     return lines
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..plugins.module_utils.model.errors import InvalidInput, ShadownetError
 from .calibration import Calibrated, calibrate
-from .models.base import Floats, History, Integers, PointModel, targets
+from .models.base import Bools, Floats, History, Integers, PointModel, targets
 from .models.registry import FAST, NAIVE, make_model
 from .series import Series
 from .series_points import LARGEST
@@ -29,6 +29,10 @@ _FEWEST_TO_JUDGE = 100
 """From so many values on one can tell a shock from what is usual."""
 _SHOCK = 5.0
 """A value so many times further from the middle than all but one in a hundred counts as a shock."""
+_LASTING = 3
+"""So many values far out, one after the other up to the newest, are a new level."""
+_FEWEST_TRIED = 7
+"""With fewer values (or less than a day of them) after the first origin there is no backtest."""
 
 
 class TooLittle(ShadownetError):
@@ -140,6 +144,11 @@ class Forecaster:
         if days < 14:
             self.reasons.append(f"only {days:.1f} days of values: weekly patterns count little")
         origins = backtest_origins(history)
+        if np.isfinite(history.values[origins[0] :]).sum() < max(history.day, _FEWEST_TRIED):
+            # No errors, no bounds: after a long gap a backtest would state forecasts that are never wrong.
+            self._simple = simple_forecast(history, self._horizon)
+            self.reasons.append(f"too few values after the first ones to try models on: {self._simple.told}")
+            return
         self._history, self._origins = history, origins
         best: tuple[float, PointModel, Calibrated] | None = None
         losses: dict[str, float] = {}
@@ -236,11 +245,16 @@ def _newest(values: Floats) -> float:
 
 
 def backtest_origins(history: History) -> Integers:
-    """From where forecasts are made to learn from: past ones, at most about 200, and now."""
+    """From where forecasts are made to learn from: past ones, at most about 200, and now.
+
+    Where they are several slots apart, those of each day are a slot further, so that all times of day are met.
+    """
     length = len(history)
     first = min(_WARM_UP_DAYS * history.day, max(2 * length // 5, 2 * history.day))
     step = max(-(-(length - first) // _MOST_ORIGINS), 1)
-    past = np.arange(length - 1, first - 1, -step)[::-1]
+    back = np.arange(step, length - first + 1, step)
+    back = back - (back // history.day) % step
+    past = length - back[::-1]
     return np.append(past, length).astype(np.int64)
 
 
@@ -272,11 +286,27 @@ def _bounded(history: History, reasons: list[str]) -> History:
         low, middle, high = np.quantile(known, (0.01, 0.5, 0.99))
         most = high + _SHOCK * (high - middle)
         least = low - _SHOCK * (middle - low)
-        shocks = (values > most) | (values < least)
+        shocks = _once(history, (values > most) | (values < least))
         if shocks.any():
             reasons.append(f"{int(shocks.sum())} values beyond {least:.4g} to {most:.4g} count as that much: shocks")
-            values = np.clip(values, least, most)
+            values = np.where(shocks, np.clip(values, least, most), values)
     return replace(history, values=values)
+
+
+def _once(history: History, far: Bools) -> Bools:
+    """Which of the values that are far out are shocks: not those that came at the same time a day or a week earlier or
+    later too (a job that runs once a week), nor a level that lasts until now."""
+    again = np.zeros_like(far)
+    for lag in {history.day, history.week}:
+        if lag > 1:
+            again[lag:] |= far[:-lag]
+            again[:-lag] |= far[lag:]
+    known = np.flatnonzero(np.isfinite(history.values))
+    usual = known[~far[known]]
+    newest = known[known > usual[-1]] if len(usual) else known
+    if len(newest) >= _LASTING:
+        again[newest] = True
+    return np.asarray(far & ~again)
 
 
 def _unit_of(history: History) -> float:

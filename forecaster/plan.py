@@ -7,8 +7,10 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
+from ..plugins.module_utils.ipam.parsing import check_name
 from ..plugins.module_utils.model.errors import InvalidInput, ShadownetError
 from .config import Settings, WorkloadSettings
 from .demand import WorkloadPlan, plan_workload, remember
@@ -18,6 +20,9 @@ from .series import Findings, Points, Series
 from .series_cleaning import Rules, clean_all
 from .state import Memory, shift_of
 
+STAMP = "%Y%m%dT%H%M%SZ"
+"""How the beginning of a slot (UTC) stands in its reservation's name."""
+_TEMPLATES = ("{{", "{%", "{#")
 _FEW = 8
 """So many workloads are done sooner than another process has started."""
 
@@ -89,6 +94,20 @@ def read_telemetry(settings: Settings, now: float) -> Telemetry:
     return telemetry
 
 
+def reservation_name(workload: str, start: datetime) -> str:
+    """The same for a workload and slot in every run; `start` is the slot's beginning."""
+    return f"{workload}-{start.astimezone(UTC):{STAMP}}"
+
+
+def planned_names(settings: Settings, telemetry: Telemetry) -> list[str]:
+    """Workloads that a plan tells of, in order: those that are listed, and (unless only these are wanted) all others
+    that telemetry has, usable or not."""
+    names = set(settings.workloads)
+    if not settings.only_listed:
+        names |= set(telemetry.series) | {workload for workload, _signal in telemetry.refused}
+    return sorted(names)
+
+
 @dataclass(frozen=True)
 class _Task:
     workload: str
@@ -119,10 +138,7 @@ def make_plan(
         told: what became of earlier plans; the memories were corrected by it already.
         learned: what models have learned from all workloads together (`shared.learn`).
     """
-    names = set(settings.workloads)
-    if not settings.only_listed:
-        names |= set(telemetry.series) | {workload for workload, _signal in telemetry.refused}
-    tasks = [_task(name, settings, telemetry, memories, learned or {}) for name in sorted(names)]
+    tasks = [_task(name, settings, telemetry, memories, learned or {}) for name in planned_names(settings, telemetry)]
     plans = []
     for plan in _each(tasks):
         remember(plan, memories)
@@ -142,10 +158,28 @@ def _task(
         if memory is not None:
             memory.check(one)
         shifts[signal] = shift_of(memory, memories.get(name))
+    wrong = refused_name(name)
+    if wrong:
+        return _Task(name, settings.of(name), {}, settings.slots, settings.models, shifts, wrong, learned)
     why = "; ".join(f"{signal}: {text}" for (one, signal), text in telemetry.refused.items() if one == name)
     if not series and not why:
         why = "No source has it."
     return _Task(name, settings.of(name), series, settings.slots, settings.models, shifts, why, learned, fed)
+
+
+def refused_name(workload: str) -> str:
+    """Why nothing is written of a workload of that name; empty where it is one.
+
+    Names come from labels and from paths that anybody may ask a server for, and the variables go to Ansible, which runs
+    templates in them.
+    """
+    if any(mark in workload for mark in _TEMPLATES):
+        return "Its name is a template, which Ansible would run."
+    try:
+        check_name(reservation_name(workload, datetime.fromtimestamp(0, UTC)), "name")
+    except InvalidInput as error:
+        return f"The ledger takes no such name: {error.message}"
+    return ""
 
 
 def _each(tasks: list[_Task]) -> Iterator[WorkloadPlan]:

@@ -46,14 +46,16 @@ def replay(series: Series, slots: int, past: Past, ahead: int, sizing: Sizing) -
     reserved = slot_reservations(upper, expected, before)
     running = np.concatenate([before[:, None], came[:, :-1]], axis=1)
     free = length
-    for place in range(len(past.origins) - 1, -1, -1):
+    while free > length - shown:
+        # The plan that was made so many slots earlier, or the nearest one after that, so that no slot is left out.
+        place = int(np.searchsorted(past.origins, free - ahead))
+        if place == len(past.origins) or past.origins[place] >= free:
+            place -= 1
+        if place < 0 or past.origins[place] < length - shown:
+            break
         origin = int(past.origins[place])
-        if free < length and free - origin < ahead:
-            continue
         count = min(free - origin, past.happened.shape[1])
         at = origin - (length - shown)
-        if at < 0:
-            break
         needed[at : at + count] = came[place, :count]
         offered[at : at + count] = (running + reserved)[place, :count]
         free = origin

@@ -14,7 +14,7 @@ from ..plugins.module_utils.model.errors import ShadownetError
 from .config import Settings
 from .demand import WorkloadPlan
 from .feedback import Running
-from .plan import Plan
+from .plan import STAMP, Plan, reservation_name
 from .state import Memory
 
 SCHEMA = Path(__file__).with_name("reservations.schema.json")
@@ -43,31 +43,47 @@ def reservations(plan: Plan, settings: Settings, memories: dict[str, Memory]) ->
 def _of_workload(
     plan: WorkloadPlan, now: float, settings: Settings, memory: Memory, running: Running | None
 ) -> list[dict[str, Any]]:
-    wanted = settings.of(plan.workload)
-    found, names = [], {}
+    found: list[dict[str, Any]] = []
+    names: dict[str, int] = {}
+    before = dict(memory.reserved)
     for start, additional in zip(plan.starts, plan.additional, strict=True):
-        name = f"{plan.workload}-{start.astimezone(UTC):%Y%m%dT%H%M%SZ}"
-        count, before = int(additional), memory.reserved.get(name, 0)
+        name, count = reservation_name(plan.workload, start), int(additional)
         if start.timestamp() <= now and running is not None:
             # What runs beside this reservation is known; those that came for it already are part of it.
             beside = running.total - running.of.get(name, 0)
             count = max(int(max(plan.upper[0], running.total)) - beside, 0)
         if count:
             names[name] = count
-        if not count and not before:
-            continue
-        entry: dict[str, Any] = {"name": name, "workload": plan.workload, "instances": count}
-        for option in ("prefix_length", "addresses", "family", "location", "security_profile", "pools", "node"):
-            value = getattr(wanted, option)
-            if value is not None:
-                entry[option] = list(value) if isinstance(value, tuple) else value
-        entry["starts_at"] = _text(start - timedelta(seconds=wanted.lead_time))
-        entry["expires_at"] = _text(start + timedelta(seconds=settings.interval + wanted.hold))
-        entry["confidence"] = plan.confidence
-        entry["forecast_id"] = plan.forecast_id
-        found.append(entry)
+        if before.pop(name, 0) or count:
+            found.append(_entry(plan, settings, name, start, count))
+    for name in before:
+        # What no slot of this plan stands for any more: the horizon is shorter, or slots begin at other times.
+        start = _start_of(name)
+        if start is not None and start.timestamp() > now:
+            found.append(_entry(plan, settings, name, start, 0))
     memory.reserved = names
-    return found
+    return sorted(found, key=lambda one: str(one["name"]))
+
+
+def _start_of(name: str) -> datetime | None:
+    try:
+        return datetime.strptime(name.rpartition("-")[2], STAMP).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def _entry(plan: WorkloadPlan, settings: Settings, name: str, start: datetime, count: int) -> dict[str, Any]:
+    wanted = settings.of(plan.workload)
+    entry: dict[str, Any] = {"name": name, "workload": plan.workload, "instances": count}
+    for option in ("prefix_length", "addresses", "family", "location", "security_profile", "pools", "node"):
+        value = getattr(wanted, option)
+        if value is not None:
+            entry[option] = list(value) if isinstance(value, tuple) else value
+    entry["starts_at"] = _text(start - timedelta(seconds=wanted.lead_time))
+    entry["expires_at"] = _text(start + timedelta(seconds=settings.interval + wanted.hold))
+    entry["confidence"] = plan.confidence
+    entry["forecast_id"] = plan.forecast_id
+    return entry
 
 
 def _text(moment: datetime) -> str:

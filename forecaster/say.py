@@ -7,8 +7,9 @@ import sys
 
 
 def say(text: str) -> None:
-    """One line on standard error."""
-    sys.stderr.write(f"shadownet-forecast: {text}\n")
+    """One line on standard error. Names in it come from anywhere: nothing of them moves a terminal's cursor."""
+    shown = "".join(one if one.isprintable() else " " for one in text)
+    sys.stderr.write(f"shadownet-forecast: {shown}\n")
     sys.stderr.flush()
 
 

@@ -181,6 +181,7 @@ class Series:
         values: NaN is a gap, also at the end (the source stopped before now).
         non_negative: whether forecasts below zero have no meaning.
         zone: IANA name of the time zone by whose clock people live; days and weeks repeat by it.
+        newest: of levels, the newest value of the interval that is not over yet; NaN if it has none.
     """
 
     workload: str
@@ -191,6 +192,7 @@ class Series:
     values: Floats
     non_negative: bool = True
     zone: str = "UTC"
+    newest: float = float("nan")
 
     def __post_init__(self) -> None:
         if self.start.utcoffset() is None:

@@ -150,9 +150,16 @@ def clean(points: Points, rules: Rules, found: Findings) -> Series:
         bins.values,
         points.non_negative,
         rules.zone,
+        _newest(times, values, bins) if points.kind == "gauge" else float("nan"),
     )
     _describe(series, found)
     return series
+
+
+def _newest(times: Floats, values: Floats, bins: Bins) -> float:
+    """The newest of the values after the last interval: a level tells what is there before its interval is over."""
+    later = np.isfinite(values) & (times >= bins.start + bins.values.size * bins.interval)
+    return float(values[later][-1]) if later.any() else float("nan")
 
 
 def _to_bins(points: Points, rules: Rules, found: Findings, name: str) -> Bins:

@@ -82,9 +82,13 @@ def load_state(path: Path | None) -> dict[str, Memory]:
     """Memories by ``workload/signal``; none if there is no such file yet.
 
     Raises:
-        InvalidInput: the file is something else.
+        InvalidInput: the file is something else, or its folder is not there.
     """
-    if path is None or not path.exists():
+    if path is None:
+        return {}
+    if not path.parent.is_dir():
+        raise InvalidInput(f"there is no folder '{path.parent}'.", parameter="state", fix="Make it, or name another.")
+    if not path.exists():
         return {}
     try:
         given: Any = json.loads(path.read_text(encoding="utf-8"))

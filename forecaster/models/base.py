@@ -15,6 +15,7 @@ from ..series import Series
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 
 DAY = 86_400
 WEEK = 7 * DAY

@@ -6,9 +6,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ansible_collections.shadownet.ipam.forecaster.forecasting import Forecast, Forecaster, TooLittle
+from ansible_collections.shadownet.ipam.forecaster.forecasting import (
+    Forecast,
+    Forecaster,
+    TooLittle,
+    backtest_origins,
+)
 from ansible_collections.shadownet.ipam.plugins.module_utils.model.errors import InvalidInput
-from ansible_collections.shadownet.ipam.tests.unit.forecaster.simulated import Floats, daily, series
+from ansible_collections.shadownet.ipam.tests.unit.forecaster.simulated import Floats, daily, history, series
 
 RANDOM = np.random.default_rng(21)
 NOISY = daily(672) + RANDOM.normal(size=672) * 5
@@ -149,3 +154,52 @@ def test_an_update_must_continue_what_was_fitted() -> None:
         made.update(series(NOISY[:600]))
     with pytest.raises(InvalidInput):
         made.update(series(NOISY, interval=60))
+
+
+@pytest.mark.parametrize("usual", [0.0, 10.0])
+def test_what_comes_once_a_week_is_no_shock(usual: float) -> None:
+    values = np.full(672, usual) + (RANDOM.normal(size=672) * 0.3 if usual else 0.0)
+    values[12::168] = 100.0
+    found = forecast(values)
+    assert np.argmax(found.level(0.95)) == 12
+    assert found.level(0.95).max() == pytest.approx(100, rel=0.2)
+    assert np.delete(found.level(0.95), 12).max() < 20
+
+
+def test_what_has_begun_and_goes_on_is_no_shock() -> None:
+    values = np.zeros(672)
+    values[-3:] = 100.0
+    found = forecast(values)
+    assert found.level(0.95)[0] == pytest.approx(100, rel=0.5)
+
+
+@pytest.mark.parametrize("gap", [400, 450, 500])
+def test_after_a_long_gap_the_future_is_not_certain(gap: int) -> None:
+    values = NOISY.copy()
+    values[-gap:] = np.nan
+    found = forecast(values)
+    assert (found.level(0.95) - found.level(0.5)).min() > 3
+    assert found.level(0.5) == pytest.approx(daily(24), abs=20)
+
+
+@pytest.mark.parametrize("interval", [900, 3600])
+@pytest.mark.parametrize("horizon", [1, 2])
+def test_a_short_horizon_has_the_bounds_of_a_long_one(horizon: int, interval: int) -> None:
+    day = 86_400 // interval
+    values = 100 + 50 * np.sin(2 * np.pi * np.arange(28 * day) / day) + RANDOM.normal(size=28 * day) * 5
+    widths = []
+    for slots in (horizon, day):
+        made = Forecaster(FAST)
+        made.fit(series(values, interval), slots)
+        found = made.quantiles()
+        widths.append(float(found.level(0.95)[0] - found.level(0.5)[0]))
+    assert widths[0] == pytest.approx(widths[1], rel=0.35)
+
+
+def test_the_origins_of_a_backtest_meet_all_times_of_day() -> None:
+    for length in (500, 672):
+        origins = backtest_origins(history(daily(length)))
+        assert len(origins) <= 205
+        assert (np.diff(origins) > 0).all()
+        assert origins[-1] == length
+        assert set(origins[:-1] % 24) == set(range(24))

@@ -309,3 +309,77 @@ def test_a_report_of_something_else_is_refused(place: Path, capsys: pytest.Captu
     (place / "plan.json").write_text("{}")
     assert main(["report", "plan.json", "-o", "plan.html"]) == 1
     assert "no report of a plan" in capsys.readouterr().err
+
+
+def test_what_runs_in_the_hour_that_is_not_over_is_known(place: Path) -> None:
+    table = (place / "load.csv").read_text()
+    (place / "load.csv").write_text(table + "\n".join(rows("db", "instances", [40.0], NOW + timedelta(hours=1))) + "\n")
+    settings(place, workloads={"db": {"signals": ["instances"]}})
+    assert plan("--report", "plan.json", now=NOW + timedelta(minutes=10)) == 0
+    found = json.loads((place / "plan.json").read_text())["workloads"]["db"]
+    assert found["current_instances"] == 40
+    assert found["slots"][0]["upper_instances"] >= 40
+    # They run already, so nothing is reserved for them; nor is what was reserved before they came taken back.
+    assert found["slots"][0]["additional_instances"] < 10
+
+
+def test_a_shorter_horizon_gives_back_what_was_reserved_beyond(place: Path) -> None:
+    settings(place)
+    plan()
+    before = {one["name"] for one in reserved(place, "web")}
+    settings(place, horizon="6h")
+    plan()
+    found = {one["name"]: one["instances"] for one in reserved(place, "web")}
+    assert before <= set(found)
+    assert all(not count for name, count in found.items() if name >= "web-20260202T060000Z")
+    plan()
+    assert len(reserved(place, "web")) <= 6
+
+
+def test_a_refused_workload_is_explained_and_one_that_is_not_planned_is_unknown(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings(place, only_listed=False)
+    assert plan("--explain", "broken") == 1
+    assert "broken: not predicted" in capsys.readouterr().out
+    settings(place, workloads={"web": {"capacity": {"requests": 10}}})
+    assert plan("--explain", "db") == 1
+    assert "no workload 'db'" in capsys.readouterr().err
+
+
+def test_a_folder_that_is_not_there_is_named_before_anything_is_written(
+    place: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings(place, state="nowhere/state.json")
+    assert plan() == 1
+    assert "state: there is no folder 'nowhere'" in capsys.readouterr().err
+    assert not (place / "out.yml").exists()
+    settings(place)
+    assert plan("--report", "nowhere/plan.json") == 1
+    assert "nowhere/plan.json: there is no folder 'nowhere'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("web{{ lookup('pipe', 'id') }}", "Its name is a template"),
+        ("{% set a = 1 %}", "Its name is a template"),
+        ("{# web", "Its name is a template"),
+        ("we\x1b[2Jb", "The ledger takes no such name"),
+        ("w" * 400, "The ledger takes no such name"),
+    ],
+)
+def test_a_name_that_ansible_would_run_or_the_ledger_refuse_is_never_written(
+    place: Path, name: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = (place / "load.csv").read_text()
+    bad = rows(f'"{name}"', "requests", load(3))
+    (place / "load.csv").write_text(table + "\n".join(bad) + "\n")
+    settings(place, only_listed=False, defaults={"prefix_length": 30, "capacity": {"requests": 10}})
+    assert plan("--report", "plan.json") == 3
+    assert name not in (place / "out.yml").read_text()
+    told = capsys.readouterr().err
+    assert said in told
+    assert "\x1b" not in told
+    assert reserved(place, "web")
+    assert name in json.loads((place / "plan.json").read_text())["refused"]
