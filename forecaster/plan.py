@@ -20,6 +20,8 @@ from .state import Memory, shift_of
 
 _FEW = 8
 """So many workloads are done sooner than another process has started."""
+_NAMED = 10
+"""So many workloads are named to one who asked for another."""
 
 
 @dataclass
@@ -142,7 +144,10 @@ def _task(
         shifts[signal] = shift_of(memory, memories.get(name))
     why = "; ".join(f"{signal}: {text}" for (one, signal), text in telemetry.refused.items() if one == name)
     if not series and not why:
-        why = "No source has it."
+        others = sorted(telemetry.series)
+        more = " and others" if len(others) > _NAMED else ""
+        has = f" They have: {', '.join(others[:_NAMED])}{more}." if others else ""
+        why = f"No source has it.{has}"
     return _Task(name, settings.of(name), series, settings.slots, settings.models, shifts, why, learned)
 
 

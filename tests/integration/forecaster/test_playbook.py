@@ -142,7 +142,7 @@ def test_wrong_settings_are_the_forecasters_own_words(site: Site) -> None:
 
 
 def test_a_run_with_every_workload_refused_fails_and_says_why(site: Site) -> None:
-    """As that of a reader who declared no shadow pool; it once ended well, or missed a ledger that the check did not."""
+    """As without any shadow pool; the run ended well, or missed a ledger that the check did not."""
     for arguments in ([], ["--check"]):
         run = site.run(*arguments, shadownet_pools=[])
         failed = run.task("End with an error if nothing could be reserved")
