@@ -135,6 +135,8 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     unknown = [str(name) for name in rest if name not in known]
     if unknown:
         fix = f"There are: sources, defaults, workloads, {', '.join(sorted(known))}."
+        if unknown[0] in {one.name for one in fields(WorkloadSettings)}:
+            fix = "It is an option of a workload: write it there, or in defaults."
         raise InvalidInput("there is no such option.", parameter=unknown[0], fix=fix)
     top = read_options(_Top, rest)
     zone_of(top.zone)
@@ -144,7 +146,7 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
     slots = top.horizon // top.interval if top.interval else 0
     if not 1 <= slots <= 10_000:
         raise InvalidInput("must be 1 to 10000 intervals.", parameter="horizon")
-    defaults = _mapping(given.get("defaults"), "defaults")
+    defaults = _of_workload(given.get("defaults"), "defaults")
     listed = _mapping(given.get("workloads"), "workloads")
     return Settings(
         interval=top.interval,
@@ -158,11 +160,20 @@ def read_settings(given: Mapping[str, Any]) -> Settings:
         defaults=read_options(WorkloadSettings, defaults, "defaults"),
         workloads={
             str(name): read_options(
-                WorkloadSettings, {**defaults, **_mapping(one, f"workloads.{name}")}, f"workloads.{name}"
+                WorkloadSettings, {**defaults, **_of_workload(one, f"workloads.{name}")}, f"workloads.{name}"
             )
             for name, one in listed.items()
         },
     )
+
+
+def _of_workload(given: Any, where: str) -> dict[str, Any]:
+    found = _mapping(given, where)
+    for name in ("sources", *(one.name for one in fields(_Top))):
+        if name in found:
+            fix = "It is no option of a workload: write it at the top of the file."
+            raise InvalidInput("there is no such option.", parameter=f"{where}.{name}", fix=fix)
+    return found
 
 
 def _mapping(given: Any, where: str) -> dict[str, Any]:

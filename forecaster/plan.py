@@ -25,6 +25,8 @@ STAMP = "%Y%m%dT%H%M%SZ"
 _TEMPLATES = ("{{", "{%", "{#")
 _FEW = 8
 """So many workloads are done sooner than another process has started."""
+_NAMED = 10
+"""So many workloads are named to one who asked for another."""
 
 
 @dataclass
@@ -160,10 +162,13 @@ def _task(
         shifts[signal] = shift_of(memory, memories.get(name))
     wrong = refused_name(name)
     if wrong:
-        return _Task(name, settings.of(name), {}, settings.slots, settings.models, shifts, wrong, learned)
+        return _Task(name, settings.of(name), {}, settings.slots, settings.models, shifts, wrong, learned, fed)
     why = "; ".join(f"{signal}: {text}" for (one, signal), text in telemetry.refused.items() if one == name)
     if not series and not why:
-        why = "No source has it."
+        others = sorted(telemetry.series)
+        more = " and others" if len(others) > _NAMED else ""
+        has = f" They have: {', '.join(others[:_NAMED])}{more}." if others else ""
+        why = f"No source has it.{has}"
     return _Task(name, settings.of(name), series, settings.slots, settings.models, shifts, why, learned, fed)
 
 

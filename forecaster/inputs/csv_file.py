@@ -192,7 +192,9 @@ def _read_rows(
             try:
                 at = read_time(stamp, options.time_format)
             except (ValueError, OverflowError, OSError):
-                table.drop(path, line, f"'{stamp[:40]}' is no time")
+                table.drop(
+                    path, line, f"'{stamp[:40]}' is no time like 2026-01-31T23:00:00Z; time_format tells another form"
+                )
                 continue
             if len(known) >= _REMEMBERED:
                 known.clear()

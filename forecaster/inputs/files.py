@@ -34,7 +34,8 @@ def find_files(patterns: tuple[str, ...], option: str = "path") -> list[Path]:
         # A file whose own name has brackets is that file.
         named = [Path(expanded)] if Path(expanded).exists() else named
         if not named:
-            raise SourceFailed(f"there is no file '{pattern}'.", parameter=option)
+            fix = None if Path(expanded).is_absolute() else f"Paths are relative to the current folder, {Path.cwd()}."
+            raise SourceFailed(f"there is no file '{pattern}'.", parameter=option, fix=fix)
         found.update(one for one in named if not one.is_dir())
         if all(one.is_dir() for one in named):
             raise SourceFailed(f"'{pattern}' is a folder.", parameter=option, fix="Add a pattern, like /*.csv.")

@@ -14,7 +14,7 @@ from typing import Any
 
 from ansible.module_utils.common.validation import check_type_bool, check_type_float, check_type_int
 
-from ..module_utils.model.errors import InvalidInput
+from ..module_utils.model.errors import InvalidInput, unknown_options
 
 _CHECKS: dict[str, tuple[Any, str, str]] = {
     "int": (check_type_int, "is not a whole number.", "Give one, such as 5."),
@@ -93,9 +93,7 @@ def _read_options(spec: Mapping[str, Any], value: Any, place: str, blank: bool) 
         )
     unknown = [str(key) for key in value if key not in spec]
     if unknown:
-        raise InvalidInput(
-            f"unknown option {', '.join(unknown)}.", parameter=place, fix=f"Known are: {', '.join(spec)}."
-        )
+        raise unknown_options(unknown, list(spec), place)
     found = {
         key: _read(spec[key], item, f"{place}.{key}", blank)
         for key, item in value.items()

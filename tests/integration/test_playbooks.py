@@ -266,6 +266,21 @@ def test_what_the_node_refuses_stands_in_the_ledger(site: Site) -> None:
     site.check_agreement()
 
 
+def test_what_crashed_in_place_of_python_stands_in_the_ledger(site: Site, tmp_path: Path) -> None:
+    """Ansible says only that it found no JSON; why, it keeps apart."""
+    python = tmp_path / "python-not"
+    python.write_text("#!/bin/sh\necho 'pyenv: python3.13: command not found'\nexit 127\n")
+    python.chmod(0o755)
+    inventory = json.loads(site.inventory.read_text())
+    inventory["frontend_nodes"]["hosts"]["fe1"]["ansible_python_interpreter"] = str(python)
+    broken = tmp_path / "broken.json"
+    broken.write_text(json.dumps(inventory))
+    run = site.run("request", "-i", str(broken), shadownet_requests=REQUESTS[:1])
+    assert run.task("Stop here for this node")["msg"].endswith("Details: pyenv: python3.13: command not found")
+    assert "command not found" in words(site.run("status").ok(), "Subnets")[0]
+    site.run("request", shadownet_requests=REQUESTS[:1]).ok()
+
+
 def test_a_node_that_the_inventory_lacks_is_named_before_anything_is_handed_out(site: Site) -> None:
     run = site.run("request", shadownet_requests=[{"name": "x", "addresses": 2, "node": "fe9"}])
     assert "fe9" in run.failed()["msg"]

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from ..ledger.addresses import split_range
-from ..model.errors import InvalidInput
+from ..model.errors import InvalidInput, unknown_options
 from ..model.pool import FAMILY_BITS, Block
 
 try:
@@ -168,9 +168,7 @@ def check_options(data: Any, known: Sequence[str], parameter: str) -> Mapping[st
         raise InvalidInput(f"expected a dictionary, not {type(data).__name__}.", parameter=parameter)
     unknown = [str(key) for key in data if key not in known]
     if unknown:
-        raise InvalidInput(
-            f"unknown option {', '.join(unknown)}.", parameter=parameter, fix=f"Known are: {', '.join(known)}."
-        )
+        raise unknown_options(unknown, known, parameter)
     return data
 
 

@@ -30,7 +30,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _PLACE = re.compile(r"(\w+)\[(\d+)\]")
-_KEYS = ("name", "instance", "workload", "address", "prefix", "id")
+_KEYS = ("name", "workload", "instance", "address", "prefix", "id")
 """What an item of a list goes by: the first of these that it has."""
 
 
@@ -96,6 +96,17 @@ class ShadownetError(Exception):
 
 class InvalidInput(ShadownetError):
     """A parameter's value has no meaning."""
+
+
+def unknown_options(unknown: Sequence[str], known: Sequence[str], parameter: str) -> InvalidInput:
+    """The refusal of options that `parameter` does not have: lists those that it has, and names the likeliest."""
+    from difflib import get_close_matches  # noqa: PLC0415, most runs have nothing to guess
+
+    near = get_close_matches(unknown[0], known, n=1)
+    guess = f" Did you mean {near[0]}?" if near else ""
+    return InvalidInput(
+        f"unknown option {', '.join(unknown)}.", parameter=parameter, fix=f"Known are: {', '.join(known)}.{guess}"
+    )
 
 
 class NotFound(ShadownetError):

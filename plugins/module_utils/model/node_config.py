@@ -14,7 +14,7 @@ from functools import cache
 from typing import Any
 
 from .address_input import read_interface_address, read_optional_address, read_prefix
-from .errors import InvalidInput
+from .errors import InvalidInput, unknown_options
 from .units import parse_rate
 
 INTERFACE_TYPES = ("bridge", "veth", "macvlan", "vxlan", "vlan")
@@ -186,9 +186,7 @@ def _mapping(data: Any, parameter: str, allowed: Sequence[str]) -> Mapping[str, 
         raise InvalidInput(f"expected a dictionary, not {type(data).__name__}.", parameter=parameter)
     unknown = sorted(str(key) for key in data if key not in allowed)
     if unknown:
-        raise InvalidInput(
-            f"unknown option {', '.join(unknown)}.", parameter=parameter, fix=f"Known are: {', '.join(allowed)}."
-        )
+        raise unknown_options(unknown, allowed, parameter)
     return data
 
 

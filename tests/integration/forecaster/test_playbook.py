@@ -132,7 +132,29 @@ def test_one_bad_workload_is_told_and_costs_the_others_nothing(site: Site) -> No
 
 def test_wrong_settings_are_the_forecasters_own_words(site: Site) -> None:
     site.settings(["web"], horizn="1h")
-    assert "horizn" in site.run().failed()["stderr"]
+    assert site.run().failed()["msg"].startswith("shadownet-forecast: horizn: there is no such option.")
     assert site.reserved() == {}
+    none = site.run(shadownet_forecast_command="/nonexistent/forecast").failed()["msg"]
+    assert "'/nonexistent/forecast' cannot be run" in none
+    assert "shadownet_forecast_command" in none
     refused = site.ansible.playbook("shadownet.ipam.forecast").failed()
     assert "shadownet_forecast_config is missing" in refused["msg"]
+
+
+def test_a_run_with_every_workload_refused_fails_and_says_why(site: Site) -> None:
+    """As without any shadow pool; the run ended well, or missed a ledger that the check did not."""
+    for arguments in ([], ["--check"]):
+        run = site.run(*arguments, shadownet_pools=[])
+        failed = run.task("End with an error if nothing could be reserved")
+        assert failed.status == "failed"
+        assert "nothing was reserved. db: reservations[0]: no shadow pool can serve" in failed["msg"]
+        assert "Declare a shadow pool" in failed["msg"]
+        assert [one.task for one in run.tasks if one.status == "failed" and not one.ignored][-1] == failed.task
+    assert site.reserved() == {}
+
+
+def test_the_command_is_found_beside_ansible_without_the_path(site: Site) -> None:
+    """A timer of systemd calls ``/opt/shadownet/bin/ansible-playbook``, and has no such folder in its path."""
+    site.ansible.environment["PATH"] = "/usr/bin:/bin"
+    site.run().ok()
+    assert site.reserved() != {}

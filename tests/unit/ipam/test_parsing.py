@@ -329,6 +329,20 @@ def test_a_bad_request_is_refused_by_the_name_of_its_option(request_: Any, words
         read_requests([request_])
 
 
+def test_a_misspelt_option_is_guessed() -> None:
+    with pytest.raises(InvalidInput, match=r"unknown option prefix_lenght\..* Did you mean prefix_length\?$"):
+        read_requests([{"name": "a", "prefix_lenght": 28}])
+    with pytest.raises(InvalidInput, match=r"unknown option colour\. Known are: [a-z_, ]*\.$"):
+        read_requests([{"name": "a", "colour": "red"}])
+
+
+def test_a_misspelt_option_is_not_taken_for_the_name_of_the_item() -> None:
+    given = [{"workload": "web", "instance": 3}]
+    error = InvalidInput("unknown option instance.", parameter="reservations[0]")
+    error.name_item({"reservations": given})
+    assert str(error).endswith("(reservations[0] is 'web'.)")
+
+
 def test_the_second_request_is_counted_from_zero() -> None:
     with pytest.raises(InvalidInput, match=r"^requests\[1\]\.addresses: '-3' is not a whole number"):
         read_requests([{"name": "a", "addresses": 1}, {"name": "b", "addresses": -3}])
