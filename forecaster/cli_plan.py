@@ -120,6 +120,9 @@ def _write(
     if given.forecast_only:
         write_text(as_json(document), given.output)
         return
+    if len(plan.refused) == len(plan.workloads):
+        # The variables of an earlier run are better than none.
+        return
     write_text(as_yaml(reservations(plan, settings, memories)), given.output)
     if settings.state is not None and not given.dry_run:
         begin_counting(plan, settings, memories)

@@ -68,7 +68,10 @@ class WorkloadSettings:
             raise InvalidInput("both prefix_length and addresses are given.", parameter="prefix_length")
         if self.headroom < 0:
             raise InvalidInput("is negative.", parameter="headroom")
-        if self.prefix_length is not None and not 1 <= self.prefix_length <= 128:
+        if self.addresses is not None and self.addresses < 1:
+            raise InvalidInput("must be at least 1.", parameter="addresses")
+        longest = 32 if self.family == "ipv4" else 128
+        if self.prefix_length is not None and not 1 <= self.prefix_length <= longest:
             raise InvalidInput(f"{self.prefix_length} is no prefix length.", parameter="prefix_length")
 
 

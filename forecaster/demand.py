@@ -23,6 +23,9 @@ from .state import Memory
 _INSTANCES = "instances"
 _NOT_LOAD = (_INSTANCES, "creations", "deletions")
 
+_MOST_INSTANCES = 1e9
+"""More than that is a mistake in a unit."""
+
 
 @dataclass
 class SignalPlan:
@@ -109,6 +112,10 @@ def plan_workload(
     plan.starts = first.forecast.times
     plan.expected = np.max([one.sizing.running(one.forecast.level(0.5)) for one in plan.signals], axis=0)
     plan.upper = np.max([one.sizing.instances(one.upper) for one in plan.signals], axis=0)
+    most = float(plan.upper.max())
+    if not most <= _MOST_INSTANCES:
+        message = f"{most:.3g} instances would be needed."
+        raise InvalidInput(message, parameter=f"workloads.{workload}.capacity", fix="Is it in the signal's unit?")
     begun, plan.current = _current(plan.signals, series)
     # What runs now is never planned away from the slot that begins now.
     plan.upper[0] = max(plan.upper[0], begun)

@@ -58,9 +58,9 @@ def _of_workload(
             found.append(_entry(plan, settings, name, start, count))
     for name in before:
         # What no slot of this plan stands for any more: the horizon is shorter, or slots begin at other times.
-        begins = _start_of(name)
-        if begins is not None and begins.timestamp() > now:
-            found.append(_entry(plan, settings, name, begins, 0))
+        begin = _start_of(name)
+        if begin is not None and begin.timestamp() > now:
+            found.append(_entry(plan, settings, name, begin, 0))
     memory.reserved = names
     return sorted(found, key=lambda one: str(one["name"]))
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, date, datetime
 from difflib import get_close_matches
+from math import isfinite
 from pathlib import Path
 from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -104,6 +105,8 @@ def _whole(value: Any, where: str) -> int:
 def _number(value: Any, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise InvalidInput(f"'{value}' is no number.", parameter=where)
+    if not isfinite(value):
+        raise InvalidInput(f"{value} is no finite number.", parameter=where)
     return float(value)
 
 

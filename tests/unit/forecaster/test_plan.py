@@ -137,9 +137,16 @@ def test_one_bad_workload_costs_the_others_nothing(place: Path, capsys: pytest.C
 
 
 def test_nothing_predicted_is_an_error(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings(place)
+    assert plan() == 0
+    before, state = (place / "out.yml").read_text(), (place / "state.json").read_text()
     settings(place, workloads={"ghost": {}})
-    assert plan() == 1
+    assert plan("--report", "plan.json") == 1
     assert "no workload could be predicted" in capsys.readouterr().err
+    # What an earlier run has written stays.
+    assert (place / "out.yml").read_text() == before
+    assert (place / "state.json").read_text() == state
+    assert "ghost" in json.loads((place / "plan.json").read_text())["refused"]
 
 
 def test_bounds_are_kept_and_current_demand_is_never_planned_away(place: Path) -> None:
@@ -222,6 +229,11 @@ def test_forecast_only_writes_no_variables_and_no_state(place: Path) -> None:
         ({"workloads": {"web": {"capacity": {"requests": 0}}}}, "capacity.requests"),
         ({"workloads": {"web": {"minimum": 5, "maximum": 2}}}, "maximum"),
         ({"workloads": {"web": {"prefix_length": 30, "addresses": 4}}}, "prefix_length"),
+        ({"workloads": {"web": {"addresses": 0}}, "defaults": {}}, "workloads.web.addresses"),
+        ({"workloads": {"web": {"family": "ipv4", "prefix_length": 64}}}, "64 is no prefix length"),
+        ({"workloads": {"web": {"headroom": float("inf")}}}, "workloads.web.headroom"),
+        ({"workloads": {"web": {"capacity": {"requests": float("nan")}}}}, "workloads.web.capacity.requests"),
+        ({"workloads": {"web": {"capacity": {"requests": 1e-300}}}}, "workloads.web.capacity"),
         ({"models": ["oracle"]}, "oracle"),
         ({"sources": []}, "sources"),
         ({"horizn": "1h"}, "horizn"),
