@@ -19,6 +19,7 @@ from ..frontend.transport import Transport
 from ..ipam.hold import refuse_held
 from ..ipam.instance_lifecycle import MovedInstance, delete, retry, set_aside, shown
 from ..ipam.instances import Created, create
+from ..ipam.parsing import check_name
 from ..ipam.shadow_routes import active_route, floors_of
 from ..ledger.ledger import Ledger
 from ..model.errors import Conflict, DhcpUnreachable, NodeError, ShadownetError
@@ -136,11 +137,14 @@ class ActiveRouteManager:
         Again, it changes nothing. Where there never was an instance of that name, that is no error either.
 
         Raises:
+            InvalidInput: it is no name.
             LedgerHeld: the ledger was restored and not yet reconciled; nothing was changed.
             ShadownetError: its address could not be taken back; nothing else was changed.
             NodeError: the node cannot be reached, or refuses: the instance is ``releasing``, and its prefix is kept
                 until a push has succeeded.
         """
+        # As the ledger writes it, or it would find nobody, and leave the route.
+        name = check_name(name, "name")
         with self._names.hold(name):
             steps = Steps()
             with self._ledger.snapshot() as transaction:
