@@ -12,7 +12,7 @@ import numpy as np
 
 from ..plugins.module_utils.model.errors import InvalidInput
 from .config import WorkloadSettings
-from .decision import LADDER, Sizing, Step, learn_capacity, level_for, slot_reservations, trade_off
+from .decision import LADDER, Sizing, Step, evidence, learn_capacity, level_for, slot_reservations, trade_off
 from .explain import explain
 from .forecasting import LEVELS, Forecast, Forecaster
 from .models.base import Floats
@@ -102,7 +102,10 @@ def plan_workload(
     # What runs now is never planned away from the slot that begins now.
     plan.upper[0] = max(plan.upper[0], plan.current)
     running = np.array([plan.current], float)
-    plan.additional = slot_reservations(plan.upper[None], plan.expected[None], running)[0]
+    upper = np.max([one.sizing.share(one.upper) for one in plan.signals], axis=0)
+    upper[0] = plan.upper[0]
+    expected = np.max([one.sizing.running_share(one.forecast.level(0.5)) for one in plan.signals], axis=0)
+    plan.additional = slot_reservations(upper[None], expected[None], running)[0]
     plan.confidence = _confidence(plan.signals)
     if wanted.maximum is not None and any(
         (one.upper > wanted.maximum * one.sizing.capacity).any() for one in plan.signals
@@ -155,10 +158,12 @@ def _plan_signal(
     past = made.past(LADDER, shift)
     ahead = max(min(wanted.replan // series.interval, slots), 1)
     if past is not None:
-        curve = trade_off(past.bounds[:, :ahead], LADDER, past.happened[:, :ahead], past.before, sizing)
+        happened = past.happened[:, :ahead]
+        curve = trade_off(past.bounds[:, :ahead], LADDER, happened, past.before, sizing)
         steps = [step for step, _score in curve]
         if level is None:
-            level, why = level_for(wanted.target_hit_rate, curve)
+            known = evidence(happened, past.before, past.origins, past.day, sizing)
+            level, why = level_for(wanted.target_hit_rate, curve, known)
     elif level is None:
         level, why = wanted.target_hit_rate, "no backtest: the quantile of that number stands for the hit rate"
     levels = tuple(sorted({*LEVELS, level}))
