@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .decision import LADDER, Score, Sizing, level_for, score, score_slots, slot_reservations, trade_off
+from .decision import LADDER, Score, Sizing, evidence, level_for, score, score_slots, slot_reservations, trade_off
 from .forecasting import LEVELS, Forecaster, TooLittle
 from .models.base import DAY, LONGEST_HISTORY, Floats
 from .models.registry import FAST
@@ -32,6 +32,7 @@ class Protocol:
         origins: how many, evenly spread over what follows the first two weeks.
         slots: horizon.
         daily_target, hourly_target: hit rates that the plans aim at.
+        history: seconds before an origin that the forecaster sees, at most.
     """
 
     origins: int = 24
@@ -40,6 +41,7 @@ class Protocol:
     hourly_target: float = 0.99
     models: tuple[str, ...] = FAST
     replan: bool = True
+    history: int = LONGEST_HISTORY
 
 
 @dataclass
@@ -87,7 +89,7 @@ def backtest_series(
     tallies: list[tuple[Floats, ...]] = []
     day = max(DAY // series.interval, 1)
     for origin in find_origins(series, protocol):
-        first = max(0, origin - LONGEST_HISTORY // series.interval)
+        first = max(0, origin - min(protocol.history, LONGEST_HISTORY) // series.interval)
         known = replace(
             series,
             start=series.start + timedelta(seconds=first * series.interval),
@@ -167,14 +169,15 @@ def _level(made: Forecaster, target: float, ahead: int, sizing: Sizing) -> float
     past = made.past(LADDER)
     if past is None:
         return target
-    curve = trade_off(past.bounds[:, :ahead], LADDER, past.happened[:, :ahead], past.before, sizing)
-    return level_for(target, curve)[0]
+    happened = past.happened[:, :ahead]
+    curve = trade_off(past.bounds[:, :ahead], LADDER, happened, past.before, sizing)
+    return level_for(target, curve, evidence(happened, past.before, past.origins, past.day, sizing))[0]
 
 
 def _daily(made: Forecaster, before: Floats, sizing: Sizing, protocol: Protocol) -> Floats:
     level = _level(made, protocol.daily_target, protocol.slots, sizing)
     forecast = made.quantiles(tuple(sorted({0.5, level})))
-    upper, expected = sizing.instances(forecast.level(level)), sizing.running(forecast.level(0.5))
+    upper, expected = sizing.share(forecast.level(level)), sizing.running_share(forecast.level(0.5))
     return slot_reservations(upper[None], expected[None], before)
 
 
@@ -187,6 +190,6 @@ def _hourly(made: Forecaster, known: Series, came: Floats, sizing: Sizing, proto
             values = np.append(values, came[slot - 1])
             made.update(replace(known, values=values))
         running = sizing.running(values[np.isfinite(values)][-1:])
-        upper = sizing.instances(made.quantiles(levels).level(level)[:1])
+        upper = sizing.share(made.quantiles(levels).level(level)[:1])
         planned[0, slot] = slot_reservations(upper[None], upper[None], running)[0, 0]
     return planned

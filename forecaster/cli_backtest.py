@@ -36,6 +36,7 @@ def add_backtest(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     made.add_argument("--origins", type=count, default=24, metavar="N", help="from where to forecast (%(default)s)")
     made.add_argument("--horizon", type=count, default=24, metavar="N", help="how many intervals (%(default)s)")
     made.add_argument("--interval", default="1h", metavar="TIME", help="of one value (%(default)s)")
+    made.add_argument("--history", default="28d", metavar="TIME", help="to learn from, at most 28d (%(default)s)")
     made.add_argument("--zone", default="UTC", help="IANA name, of times without a zone (%(default)s)")
     made.add_argument("--models", default="fast", help="names of models, or fast or all (%(default)s)")
     made.add_argument("--capacity", type=float, metavar="X", help="of an instance; without, a tenth of the mean")
@@ -64,7 +65,12 @@ def _backtest(given: argparse.Namespace) -> int:
     if given.capacity is not None and not given.capacity > 0:
         raise InvalidInput("must be above 0.", parameter="--capacity")
     protocol = Protocol(
-        given.origins, given.horizon, given.target, given.hourly_target, chosen_names(given.models.split(","))
+        given.origins,
+        given.horizon,
+        given.target,
+        given.hourly_target,
+        chosen_names(given.models.split(",")),
+        history=parse_duration(given.history, "--history"),
     )
     interval = parse_duration(given.interval, "--interval")
     tasks, unreadable = [], 0

@@ -16,15 +16,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .models.base import Floats
+from .models.base import Floats, Integers
 
 LADDER = (0.5, 0.6, 0.7, 0.8, 0.85, 0.9, 0.925, 0.95, 0.96, 0.97, 0.98, 0.985, 0.99, 0.995, 0.998)
 """Quantiles among which the one for a hit rate is searched."""
-_FEWEST_RISES = 20
-_FEWEST_MISSES = 20
-"""If the whole backtest allows fewer misses, it cannot tell such hit rates apart: then that level is the least."""
+_FEWEST_RISES = 10
+_FEWEST_MISSES = 0.25
+"""If the days of the backtest times the misses allowed are fewer, it cannot tell such hit rates apart: then that level
+is the least."""
 _CAUTION = 0.6
 """The backtest is aimed at a hit rate this share of the way to 100 % above the wanted one: it flatters."""
+_ENOUGH_DAYS, _DAYS_POWER = 13.0, 1.5
+"""With fewer days than these the rest of the way shrinks with this power of them."""
 _ALMOST = 1e-6
 """Demand that exceeds whole instances by less is rounding, not a further instance."""
 
@@ -70,6 +73,19 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """How much a backtest knows. Origins close together meet the same hours again, which is not knowing more.
+
+    Attributes:
+        rises: instances that were created, each counted once.
+        days: days with rises; one on which many came counts for more, so that it is the fewer the more uneven they are.
+    """
+
+    rises: float = 0.0
+    days: float = 0.0
+
+
+@dataclass(frozen=True)
 class Sizing:
     """How demand becomes instances.
 
@@ -93,19 +109,40 @@ class Sizing:
         """Whole instances that run at each demand: as counted, or as many as whoever starts them keeps."""
         return self._whole(demand) if self.counted else self.instances(demand)
 
+    def share(self, demand: Floats) -> Floats:
+        """As `instances`, but not rounded."""
+        return np.asarray(np.clip(self._exact(demand), self.least, np.inf if self.most is None else self.most))
+
+    def running_share(self, demand: Floats) -> Floats:
+        """As `running`, but not rounded."""
+        return self._exact(demand) if self.counted else self.share(demand)
+
+    def _exact(self, demand: Floats) -> Floats:
+        return np.asarray(np.maximum(demand, 0) / self.capacity)
+
     def _whole(self, demand: Floats) -> Floats:
-        return np.ceil(np.maximum(demand, 0) / self.capacity - _ALMOST)
+        return np.asarray(np.ceil(self._exact(demand) - _ALMOST))
 
 
 def slot_reservations(upper: Floats, expected: Floats, running: Floats) -> Floats:
     """Instances to reserve for in each slot: the upper demand beyond what is expected to run when the slot begins.
 
+    The difference is rounded, once: where demand lies between two whole numbers is not known hours ahead, and rounding
+    both would reserve for a whole instance in one slot and for none in the next. But no more are reserved for than come
+    if demand begins as far below the expected one as the upper one is above it: where one instance is enough at
+    both, nothing comes.
+
     Args:
-        upper, expected: instances in each slot (plans, slots).
+        upper, expected: instances in each slot (plans, slots), not rounded.
         running: instances when the first slot of each plan begins.
     """
-    before = np.concatenate([running[:, None], expected[:, :-1]], axis=1)
-    return np.asarray(np.maximum(upper - before, 0))
+    first = running[:, None]
+    before = np.concatenate([first, expected[:, :-1]], axis=1)
+    # The least demand above none keeps one instance; only where none is expected, none may run.
+    little = np.minimum(expected, 2 * _ALMOST)
+    least = np.concatenate([first, np.maximum(2 * expected - upper, little)[:, :-1]], axis=1)
+    most = np.ceil(upper - _ALMOST) - np.ceil(least - _ALMOST)
+    return np.asarray(np.maximum(np.minimum(np.ceil(upper - before - _ALMOST), most), 0))
 
 
 def score_slots(needed: Floats, reserved: Floats, before: Floats) -> Score:
@@ -147,22 +184,47 @@ def trade_off(
 ) -> list[tuple[Step, Score]]:
     """What each quantile would have given at past origins: bounds (origins, slots, levels), the middle among them."""
     needed, first = sizing.running(happened), sizing.running(before)
-    expected = sizing.running(bounds[:, :, levels.index(0.5)])
+    expected = sizing.running_share(bounds[:, :, levels.index(0.5)])
     found = []
     for place, level in enumerate(levels):
-        upper = sizing.instances(bounds[:, :, place])
+        upper = sizing.share(bounds[:, :, place])
         one = score_slots(needed, slot_reservations(upper, expected, first), first)
         found.append((Step(level, one.hit_rate, one.waste), one))
     return found
 
 
-def level_for(target: float, steps: list[tuple[Step, Score]]) -> tuple[float, str]:
+def evidence(happened: Floats, before: Floats, origins: Integers, day: int, sizing: Sizing) -> Evidence:
+    """What past origins know of rises.
+
+    Args:
+        happened: demand from each origin on (origins, slots ahead), NaN where not known.
+        before: demand before each origin.
+        origins: number of the first slot ahead of each.
+        day: slots of a day.
+    """
+    if not happened.size:
+        return Evidence()
+    needed = sizing.running(happened)
+    rise = needed - np.concatenate([sizing.running(before)[:, None], needed[:, :-1]], axis=1)
+    known = np.isfinite(rise)
+    slot = (origins[:, None] + np.arange(happened.shape[1]))[known]
+    if not len(slot):
+        return Evidence()
+    slot = slot - slot.min()
+    seen = np.maximum(np.bincount(slot), 1)
+    of_slot = np.bincount(slot, np.maximum(rise[known], 0)) / seen
+    of_day = np.bincount(np.arange(len(of_slot)) // day, of_slot)
+    rises = float(of_day.sum())
+    return Evidence(rises, rises**2 / float((of_day**2).sum()) if rises else 0.0)
+
+
+def level_for(target: float, steps: list[tuple[Step, Score]], known: Evidence) -> tuple[float, str]:
     """The quantile that would have reached the hit rate with some caution, and why if it is none such."""
-    if not steps or steps[0][1].rises < _FEWEST_RISES:
+    if not steps or known.rises < _FEWEST_RISES:
         return max(target, 0.5), f"too few rises in the backtest: the quantile {target:g} stands for the hit rate"
-    aim = target + _CAUTION * (1 - target)
-    found, why = _lowest(target, aim, steps)
-    if (1 - aim) * steps[0][1].rises < _FEWEST_MISSES:
+    rest = (1 - _CAUTION) * min(known.days / _ENOUGH_DAYS, 1.0) ** _DAYS_POWER
+    found, why = _lowest(target, 1 - rest * (1 - target), steps)
+    if (1 - target) * known.days < _FEWEST_MISSES:
         return max(found, target), why
     return found, why
 

@@ -12,9 +12,9 @@ import numpy as np
 
 from ..plugins.module_utils.model.errors import InvalidInput
 from .config import WorkloadSettings
-from .decision import LADDER, Score, Sizing, Step, learn_capacity, level_for, slot_reservations, trade_off
+from .decision import LADDER, Score, Sizing, Step, evidence, learn_capacity, level_for, slot_reservations, trade_off
 from .explain import explain
-from .forecasting import LEVELS, Forecast, Forecaster
+from .forecasting import LEVELS, Forecast, Forecaster, Past
 from .models.base import Floats
 from .replay import Replay, replay
 from .series import Series
@@ -119,7 +119,10 @@ def plan_workload(
     begun, plan.current = _current(plan.signals, series)
     # What runs now is never planned away from the slot that begins now.
     plan.upper[0] = max(plan.upper[0], begun)
-    plan.additional = slot_reservations(plan.upper[None], plan.expected[None], np.array([begun], float))[0]
+    upper = np.max([one.sizing.share(one.upper) for one in plan.signals], axis=0)
+    upper[0] = plan.upper[0]
+    expected = np.max([one.sizing.running_share(one.forecast.level(0.5)) for one in plan.signals], axis=0)
+    plan.additional = slot_reservations(upper[None], expected[None], np.array([begun], float))[0]
     plan.upper[0] = max(plan.upper[0], plan.current)
     plan.confidence = _confidence(plan.signals)
     if wanted.maximum is not None and any(
@@ -173,12 +176,15 @@ def _plan_signal(
     ahead = max(min(wanted.replan // series.interval, slots), 1)
     # Chosen as if the ledger had told nothing: with higher bounds a lower quantile would do in the backtest, and what
     # the ledger told against the backtest would come to nothing.
-    curve = _curve(made, shift - fed, ahead, sizing)
+    past = made.past(LADDER, shift - fed)
     idle = None
-    if curve is not None:
+    if past is not None:
+        curve = _curve(past, ahead, sizing)
         if level is None:
-            level, why = level_for(wanted.target_hit_rate, curve)
-        curve = (_curve(made, shift, ahead, sizing) if fed else curve) or curve
+            known = evidence(past.happened[:, :ahead], past.before, past.origins, past.day, sizing)
+            level, why = level_for(wanted.target_hit_rate, curve, known)
+        shifted = made.past(LADDER, shift) if fed else None
+        curve = curve if shifted is None else _curve(shifted, ahead, sizing)
         steps = [step for step, _score in curve]
         idle = _idle(level, curve)
     elif level is None:
@@ -194,10 +200,7 @@ def _plan_signal(
     return found
 
 
-def _curve(made: Forecaster, shift: float, ahead: int, sizing: Sizing) -> list[tuple[Step, Score]] | None:
-    past = made.past(LADDER, shift)
-    if past is None:
-        return None
+def _curve(past: Past, ahead: int, sizing: Sizing) -> list[tuple[Step, Score]]:
     return trade_off(past.bounds[:, :ahead], LADDER, past.happened[:, :ahead], past.before, sizing)
 
 

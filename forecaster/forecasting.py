@@ -88,6 +88,7 @@ class Past:
         bounds: (origins, slots ahead, levels).
         happened: (origins, slots ahead), NaN where not known.
         before: the value before each origin.
+        day: slots of a day.
     """
 
     levels: tuple[float, ...]
@@ -95,6 +96,7 @@ class Past:
     bounds: Floats
     happened: Floats
     before: Floats
+    day: int
 
 
 class Forecaster:
@@ -236,7 +238,7 @@ class Forecaster:
         bounds = np.maximum(bounds, 0.0) if self._history.non_negative else bounds
         happened = targets(self._history, origins, self._horizon)
         before = np.array([_newest(self._history.values[:origin]) for origin in origins])
-        return Past(levels, origins, bounds * self._unit, happened * self._unit, before * self._unit)
+        return Past(levels, origins, bounds * self._unit, happened * self._unit, before * self._unit, self._history.day)
 
 
 def _newest(values: Floats) -> float:

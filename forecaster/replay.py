@@ -41,7 +41,7 @@ def replay(series: Series, slots: int, past: Past, ahead: int, sizing: Sizing) -
     length = len(History.of(series, slots))
     shown = min(_DAYS * max(DAY // series.interval, 1), length)
     needed, offered = np.full(shown, np.nan), np.full(shown, np.nan)
-    expected, upper = (sizing.running(past.bounds[:, :, 0]), sizing.instances(past.bounds[:, :, -1]))
+    expected, upper = (sizing.running_share(past.bounds[:, :, 0]), sizing.share(past.bounds[:, :, -1]))
     came, before = sizing.running(past.happened), sizing.running(past.before)
     reserved = slot_reservations(upper, expected, before)
     running = np.concatenate([before[:, None], came[:, :-1]], axis=1)

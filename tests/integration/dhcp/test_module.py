@@ -201,4 +201,4 @@ def test_a_missing_server_is_told_with_what_to_do(link: Link, ansible: Ansible) 
     link.start().stop()
     failed = ansible.play([task(link, "one", state="gathered")]).failed()
     assert "there is no socket" in failed["msg"]
-    assert failed["error"] == "DhcpError"
+    assert failed["error"] == "DhcpUnreachable"
