@@ -215,7 +215,8 @@ def evidence(happened: Floats, before: Floats, origins: Integers, day: int, sizi
     of_slot = np.bincount(slot, np.maximum(rise[known], 0)) / seen
     of_day = np.bincount(np.arange(len(of_slot)) // day, of_slot)
     rises = float(of_day.sum())
-    return Evidence(rises, rises**2 / float((of_day**2).sum()) if rises else 0.0)
+    # As shares, because the squares of huge numbers are none.
+    return Evidence(rises, 1 / float(((of_day / rises) ** 2).sum()) if rises else 0.0)
 
 
 def level_for(target: float, steps: list[tuple[Step, Score]], known: Evidence) -> tuple[float, str]:
