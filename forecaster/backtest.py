@@ -104,7 +104,7 @@ def backtest_series(
         forecast = made.quantiles(LEVELS)
         scale = _naive_error(known.values, day)
         good = np.isfinite(came)
-        if not good.any() or not scale > 0:
+        if not good.any() or np.isnan(scale) or scale <= 0:
             continue
         yesterday = _last_day(known.values, day)[np.arange(protocol.slots) % day]
         error = came[good] - forecast.values[good].T

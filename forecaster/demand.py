@@ -113,7 +113,7 @@ def plan_workload(
     plan.expected = np.max([one.sizing.running(one.forecast.level(0.5)) for one in plan.signals], axis=0)
     plan.upper = np.max([one.sizing.instances(one.upper) for one in plan.signals], axis=0)
     most = float(plan.upper.max())
-    if not most <= _MOST_INSTANCES:
+    if np.isnan(most) or most > _MOST_INSTANCES:
         message = f"{most:.3g} instances would be needed."
         raise InvalidInput(message, parameter=f"workloads.{workload}.capacity", fix="Is it in the signal's unit?")
     begun, plan.current = _current(plan.signals, series)

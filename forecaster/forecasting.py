@@ -299,7 +299,7 @@ def _once(history: History, far: Bools) -> Bools:
     """Which of the values that are far out are shocks: not those that came at the same time a day or a week earlier or
     later too (a job that runs once a week), nor a level that lasts until now."""
     again = np.zeros_like(far)
-    for lag in {history.day, history.week}:
+    for lag in (history.day, history.week):
         if lag > 1:
             again[lag:] |= far[:-lag]
             again[:-lag] |= far[lag:]

@@ -30,8 +30,8 @@ class Progress:
         self._done += 1
         if self._shown:
             filled = 30 * self._done // self._total
-            bar = "#" * filled + "." * (30 - filled)
-            sys.stderr.write(f"\r{self._what} [{bar}] {self._done}/{self._total}")
+            drawn = "#" * filled + "." * (30 - filled)
+            sys.stderr.write(f"\r{self._what} [{drawn}] {self._done}/{self._total}")
             if self._done == self._total:
                 sys.stderr.write("\n")
             sys.stderr.flush()

@@ -85,7 +85,7 @@ class CommonFormat:
     """
 
     def __init__(self, source: str | None, value: str | None, whole_minutes: bool, vhost: bool) -> None:
-        fields = {name: plain for name, (plain, _) in _FIELDS.items()}
+        fields = {name: plain for name, (plain, _one) in _FIELDS.items()}
         wanted = [one for one in ("time", "zone", source, value) if one is not None]
         for name in {source, value} - {None}:
             fields[str(name)] = _FIELDS[str(name)][1]

@@ -107,9 +107,9 @@ def _labels_in(template: str | None) -> list[str]:
         parts = list(Formatter().parse(template or ""))
     except ValueError as error:
         raise InvalidInput(f"'{template}': {error}.", parameter="workload") from None
-    names = [name for _, name, _, _ in parts if name is not None]
+    names = [name for _one, name, _two, _three in parts if name is not None]
     if any(not re.fullmatch(r"[a-zA-Z_]\w*", name) for name in names) or any(
-        form or turn for _, _, form, turn in parts
+        form or turn for _one, _two, form, turn in parts
     ):
         fix = "Write labels in braces, like {namespace}/{service}."
         raise InvalidInput(f"'{template}' has more than labels in its braces.", parameter="workload", fix=fix)

@@ -86,22 +86,18 @@ class PointModel(Protocol):
 
     def shortest(self, history: History) -> int:
         """How many known values it needs at least."""
-        ...
 
     def fit(self, history: History) -> None:
         """Learns from `history`, whose last value is the newest."""
-        ...
 
     def update(self, history: History) -> None:
         """Takes newer values in without learning parameters anew; `history` begins where the fitted one did."""
-        ...
 
     def rolling(self, origins: Integers, horizon: int) -> Floats:
         """Forecasts from each origin, as they would have been made with the values before it: (origins, horizon).
 
         Origin `i` has seen `values[:i]` and forecasts slots `i` to `i + horizon - 1`; origin `len(values)` is now.
         """
-        ...
 
 
 def filled(history: History) -> Floats:

@@ -59,7 +59,7 @@ def plan_seconds(folder: Path, count: int) -> float:
     arguments = ["plan", "--config", str(settings), "-o", out, "--now", "2026-02-02T00:00:00Z"]
     if main(arguments) != 0:
         raise SystemExit("a workload was not planned")
-    return harness.middle(harness.seconds(lambda: main(arguments)) for _ in range(3 if count < 10 else 1))
+    return harness.middle(harness.seconds(lambda: main(arguments)) for _one in range(3 if count < 10 else 1))
 
 
 def ets_seconds(count: int) -> float:
@@ -76,7 +76,7 @@ def ets_seconds(count: int) -> float:
             ETSModel(values, error="add", seasonal="add", seasonal_periods=24).fit(disp=False)
 
     fit()
-    return harness.middle(harness.seconds(fit) for _ in range(count))
+    return harness.middle(harness.seconds(fit) for _one in range(count))
 
 
 def update_milliseconds() -> float:

@@ -75,7 +75,7 @@ REFUSED: dict[str, tuple[bytes | None, str]] = {
     "header_only": (HEADER.encode(), "There is no row below the header"),
     "no_header": (PLAIN[len(HEADER) :].encode(), "has no column of times; its first line is"),
     "prose": (b"hello world\nthis is not\na table\n", "has no column of times"),
-    "binary": (bytes(DRAW.randrange(256) for _ in range(5000)), "binary.csv is a binary file"),
+    "binary": (bytes(DRAW.randrange(256) for _one in range(5000)), "binary.csv is a binary file"),
     "picture": (b"\x89PNG\r\n\x1a\n" + bytes(2000), "picture.csv is a binary file"),
     "nul": (PLAIN.encode()[:5000] + b"\0\0" + PLAIN.encode()[5000:], "nul.csv is a binary file"),
     "cut_gzip": (gzip.compress(PLAIN.encode())[:1000], "cut_gzip.csv: Compressed file ended"),
@@ -89,7 +89,7 @@ REFUSED: dict[str, tuple[bytes | None, str]] = {
 }
 """What nothing can be made of, and what standard error must say."""
 STRAY: dict[str, tuple[str, bytes]] = {
-    "a log that is binary": ("log", bytes(DRAW.randrange(256) for _ in range(5000))),
+    "a log that is binary": ("log", bytes(DRAW.randrange(256) for _one in range(5000))),
     "a log that is prose": ("log", b"hello world\nthis is no log\n"),
     "a history that is prose": ("history", b"hello world\n"),
 }

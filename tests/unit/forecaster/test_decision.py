@@ -104,7 +104,7 @@ def test_rounding_once_costs_less_for_the_same_hits() -> None:
     happened = middle + 0.5 * draw.normal(size=(400, 24))
     before, errors = middle[:, 0], 0.5 * draw.normal(size=100_000)
     bounds = middle[:, :, None] + np.quantile(errors, LADDER)
-    once = [one for _, one in trade_off(bounds, LADDER, happened, before, Sizing(1))]
+    once = [one for _one, one in trade_off(bounds, LADDER, happened, before, Sizing(1))]
     needed, first = np.ceil(happened), np.ceil(before)
     running = np.concatenate([first[:, None], np.ceil(middle)[:, :-1]], axis=1)
     ways = np.moveaxis(np.ceil(bounds), -1, 0)
@@ -167,13 +167,13 @@ def test_the_level_is_the_lowest_that_reaches_the_hit_rate_with_caution() -> Non
     happened = 50 + 10 * draw.normal(size=(200, 24))
     law = np.quantile(50 + 10 * draw.normal(size=100_000), LADDER)
     curve = trade_off(np.broadcast_to(law, (200, 24, len(LADDER))), LADDER, happened, np.full(200, 50.0), Sizing(1))
-    assert [step.hit_rate for step, _ in curve] == sorted(step.hit_rate for step, _ in curve)
-    assert [step.waste for step, _ in curve] == sorted(step.waste for step, _ in curve)
+    assert [step.hit_rate for step, _one in curve] == sorted(step.hit_rate for step, _two in curve)
+    assert [step.waste for step, _one in curve] == sorted(step.waste for step, _two in curve)
     low, why = level_for(0.8, curve, MONTH)
-    high, _ = level_for(0.95, curve, MONTH)
+    high, _one = level_for(0.95, curve, MONTH)
     assert why == ""
     assert low < high
-    reached = np.interp(high, LADDER, [step.hit_rate for step, _ in curve])
+    reached = np.interp(high, LADDER, [step.hit_rate for step, _one in curve])
     assert 0.95 < reached < 0.985
 
 
@@ -186,7 +186,7 @@ def test_the_less_a_backtest_knows_the_more_caution() -> None:
     assert levels[0] == levels[1]
     assert levels[1] < levels[2] < levels[3] <= levels[4]
     # One in a hundred may miss in four days: these cannot tell, and the quantile is at least the hit rate.
-    rough = [(step, Score(100, 100, 100, 0)) for step, _ in curve]
+    rough = [(step, Score(100, 100, 100, 0)) for step, _one in curve]
     sure = [(type(step)(step.level, 1.0, 0.1), one) for step, one in rough]
     assert level_for(0.95, sure, Evidence(500, 16))[0] == LADDER[0]
     assert level_for(0.95, sure, Evidence(500, 4))[0] == 0.95

@@ -233,7 +233,7 @@ def test_bad_rows_are_counted_and_the_first_is_named(tmp_path: Path) -> None:
         "time,workload,value\n2026-03-02,shop,1\nyesterday,shop,2\n2026-03-03,shop\n2026-03-03,,4\n2026-03-04,shop,5\n"
     )
     reading = read(tmp_path, text)
-    assert [value for _, value in table(reading)["shop", "requests"]] == [1, 5]
+    assert [value for _one, value in table(reading)["shop", "requests"]] == [1, 5]
     (dropped,) = reading.findings
     assert dropped.count == 3
     assert "line 3: 'yesterday' is no time" in dropped.message

@@ -75,7 +75,7 @@ def test_short_histories_give_all_rows(tmp_path: Path, count: int) -> None:
 
 @pytest.mark.parametrize("value", ["0", "7", "-3.5"])
 def test_constants_stay(tmp_path: Path, value: str) -> None:
-    found = run(tmp_path, [(time, value) for time, _ in GOOD])
+    found = run(tmp_path, [(time, value) for time, _one in GOOD])
     assert {row[name] for row in found for name in row if name != "ds"} == {value}
 
 

@@ -54,12 +54,12 @@ def test_missing_rows_and_empty_values_are_gaps_and_no_zeros() -> None:
 
 def test_rows_a_second_early_or_late_stay_in_their_interval() -> None:
     jitter = np.array([0, 1, -1, 2, -2, 0, 0, 0])
-    series, _ = cleaned(points(HOUR * np.arange(8) + jitter, np.arange(8)), interval=HOUR)
+    series, _one = cleaned(points(HOUR * np.arange(8) + jitter, np.arange(8)), interval=HOUR)
     assert series.values.tolist() == list(range(8))
 
 
 def test_rows_at_half_past_make_intervals_from_half_past() -> None:
-    series, _ = cleaned(points(1800 + HOUR * np.arange(5), [1, 2, 3, 4, 5]))
+    series, _one = cleaned(points(1800 + HOUR * np.arange(5), [1, 2, 3, 4, 5]))
     assert series.start.minute == 30
     assert series.values.tolist() == [1, 2, 3, 4, 5]
 
@@ -89,7 +89,7 @@ def test_of_other_values_of_the_same_time_the_rule_decides(rule: str, expected: 
 
 
 def test_several_rows_of_a_time_without_one_possible_value_are_a_gap() -> None:
-    series, _ = cleaned(points(HOUR * np.array([0, 1, 1, 1, 2]), [5, math.nan, math.inf, -1, 9]))
+    series, _one = cleaned(points(HOUR * np.array([0, 1, 1, 1, 2]), [5, math.nan, math.inf, -1, 9]))
     np.testing.assert_array_equal(series.values, [5, math.nan, 9])
 
 
@@ -268,7 +268,7 @@ def test_hours_add_up_to_local_days_of_23_to_25_hours(kind: Any) -> None:
     begin = datetime(2026, 3, 27, tzinfo=berlin).timestamp()
     times = begin + HOUR * np.arange(24 + 24 + 23 + 24)
     given_hours = Points("shop", "requests", kind, "requests", times, np.ones(times.size), covered=None)
-    series, _ = cleaned(given_hours, interval=86400, zone="Europe/Berlin")
+    series, _one = cleaned(given_hours, interval=86400, zone="Europe/Berlin")
     whole = [24, 24, 23, 24] if kind == "count" else [24, 24, 23]
     assert series.values.tolist() == whole
 
@@ -276,7 +276,7 @@ def test_hours_add_up_to_local_days_of_23_to_25_hours(kind: Any) -> None:
 def test_half_hour_zones_cut_their_own_hours() -> None:
     kolkata = datetime(2026, 3, 2, tzinfo=ZoneInfo("Asia/Kolkata")).timestamp()
     given_points = Points("shop", "requests", "count", "1", kolkata + 60 * np.arange(180.0), np.ones(180))
-    series, _ = cleaned(given_points, interval=HOUR, zone="Asia/Kolkata")
+    series, _one = cleaned(given_points, interval=HOUR, zone="Asia/Kolkata")
     assert series.values.tolist() == [60, 60, 60]
 
 
@@ -335,7 +335,7 @@ def test_history_keeps_the_newest() -> None:
 
 
 def test_a_repeated_row_is_left_out_once() -> None:
-    _, found = cleaned(points(HOUR * np.array([0, 1, 1, 50, 50]), [1, -3, -3, 99, 99]), now=START + 2 * HOUR)
+    _one, found = cleaned(points(HOUR * np.array([0, 1, 1, 50, 50]), [1, -3, -3, 99, 99]), now=START + 2 * HOUR)
     assert found.left_out == 96
 
 
@@ -359,7 +359,7 @@ rules = st.builds(
 def test_nothing_that_was_counted_is_lost_or_made_up(
     table: list[tuple[int, float]], how: Rules, kind: str, scale: int
 ) -> None:
-    times, values = np.array([scale * one for one, _ in table]), np.array([value for _, value in table])
+    times, values = np.array([scale * one for one, _one in table]), np.array([value for _two, value in table])
     found = Findings()
     try:
         series = clean(points(times, values, kind), how, found)
@@ -367,7 +367,7 @@ def test_nothing_that_was_counted_is_lost_or_made_up(
         return
     counted = [(at, value) for at, value in zip(times.tolist(), values.tolist(), strict=True) if abs(value) <= 1e18]
     distinct = counted if kind == "events" else list(set(counted))
-    total = math.fsum(value for _, value in distinct)
+    total = math.fsum(value for _one, value in distinct)
     assert float(np.nansum(series.values)) + found.left_out == pytest.approx(total, abs=1e-6)
     assert np.isfinite(series.values).any()
     assert not (series.values < 0).any()
@@ -377,7 +377,7 @@ def test_nothing_that_was_counted_is_lost_or_made_up(
 def test_every_level_lies_within_the_rows_of_its_interval(
     table: list[tuple[int, float]], how: Rules, aggregate: str, scale: int
 ) -> None:
-    times, values = np.array([scale * one for one, _ in table]), np.array([value for _, value in table])
+    times, values = np.array([scale * one for one, _one in table]), np.array([value for _two, value in table])
     try:
         series = clean(points(times, values, "gauge", aggregate=aggregate), how, Findings())
     except InvalidInput:
