@@ -212,6 +212,16 @@ def test_a_backup_of_version_1_can_be_restored(old: Path, tmp_path: Path) -> Non
     assert content(backup) == before
 
 
+def as_version_2(told: Any) -> Any:
+    """Without what version 2 did not count; in this ledger, nothing."""
+    if isinstance(told, list):
+        return [as_version_2(one) for one in told]
+    if not isinstance(told, dict):
+        return told
+    assert not told.get("reservations_superseded")
+    return {key: as_version_2(value) for key, value in told.items() if key != "reservations_superseded"}
+
+
 def test_usage_of_version_2_is_told_as_version_2_did(tmp_path: Path) -> None:
     path = written(tmp_path, "v2_usage")
     (last,) = table(path, "SELECT MAX(time) FROM event")[0]
@@ -222,7 +232,7 @@ def test_usage_of_version_2_is_told_as_version_2_did(tmp_path: Path) -> None:
         for _time in ("without a summary", "with one"):
             with ledger.snapshot() as transaction:
                 found = [usage(transaction, read_window(since, None, transaction.now)) for since in (None, "2h")]
-            assert found == expected
+            assert as_version_2(found) == expected
             keep_summary(ledger, every=1)
         missed = [(miss.instance, miss.reason) for one in feedback(ledger).values() for miss in one.misses]
         assert verify_ledger(ledger) == []
